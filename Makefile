@@ -1,0 +1,76 @@
+# Each target is one line that calls a verb of gossamer or a language's own tool.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
+
+PYTHON ?= python3
+only ?=
+BIN := .venv/bin
+READY := .venv/ready
+GO := kits/go services/catalog bench
+# A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
+test-python test-go lint bench: export PATH := $(PATH):$(CURDIR)/$(BIN)
+
+.PHONY: help up down ps doctor protos test test-python test-go lint bench tools clean lock
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: $(READY) ## Build what is stale, start the stack, wait until all of it serves, say how to call it
+	@$(BIN)/gossamer up
+
+down: $(READY) ## Drain and end the stack; data stays
+	@$(BIN)/gossamer down
+
+ps: $(READY) ## Show the processes of the stack
+	@$(BIN)/gossamer ps
+
+doctor: $(READY) ## Check what this machine has of what the stack needs
+	@$(BIN)/gossamer doctor
+
+protos: $(READY) ## Generate stubs in every language from the contracts in protos/
+	@$(BIN)/python codegen/protos.py
+
+test: test-python test-go ## Every test in every language; a running stack does not mind
+
+test-python: tools
+	$(BIN)/pytest -n 2 --dist loadgroup
+
+test-go: tools
+	go test ./...
+
+lint: $(READY) ## Every linter, and whether stubs and contracts are what they should be
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/buf lint
+	$(BIN)/buf format --diff --exit-code --path protos/gossamer --path protos/shop
+	$(BIN)/buf breaking --against protos/released.binpb --exclude-path protos/vendor/google --exclude-path protos/vendor/buf
+	$(BIN)/python codegen/protos.py --check
+	test -z "$$(gofmt -l $(GO) | tee -a /dev/stderr)"
+	go vet ./...
+
+bench: tools ## Measure, side by side with what it is compared to; only=NAME for one
+	$(BIN)/python bench/run.py $(only)
+
+tools: $(READY)
+	@$(BIN)/python -m gossamer_mesh.local.parts
+
+lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
+	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
+
+clean: $(READY) ## End the stack and remove everything that was made here, data included
+	@$(BIN)/gossamer down --erase
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# A .venv whose Python was upgraded away is made anew.
+ifeq ($(realpath $(BIN)/python),)
+.PHONY: $(READY)
+endif
+$(READY): requirements.lock tools/bootstrap.py mesh/pyproject.toml kits/python/pyproject.toml gen/python/pyproject.toml
+	@$(PYTHON) tools/bootstrap.py
+	@touch $@
