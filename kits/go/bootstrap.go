@@ -1,0 +1,42 @@
+package kit
+
+// This file owns what the kit itself needs from the xDS bootstrap: where the control plane is. Everything else in it is
+// read by grpc-go, before main, from the same variables (grpc-go #8432).
+
+import (
+	"encoding/json"
+	"errors"
+)
+
+type bootstrap struct {
+	Servers []struct {
+		URI string `json:"server_uri"`
+	} `json:"xds_servers"`
+}
+
+// readControlPlane finds the control plane in the bootstrap; the file goes before the text, as gRFC A27 has it.
+func readControlPlane(r *envReader, readFile func(string) ([]byte, error)) string {
+	if path, _ := r.lookup("GRPC_XDS_BOOTSTRAP"); path != "" {
+		content, err := readFile(path)
+		if err != nil {
+			r.problem("GRPC_XDS_BOOTSTRAP", path, errors.New("expected the path of a readable xDS bootstrap"))
+			return ""
+		}
+		return parseBootstrap(r, "GRPC_XDS_BOOTSTRAP", path, content)
+	}
+	if text, _ := r.lookup("GRPC_XDS_BOOTSTRAP_CONFIG"); text != "" {
+		return parseBootstrap(r, "GRPC_XDS_BOOTSTRAP_CONFIG", text, []byte(text))
+	}
+	r.problem("GRPC_XDS_BOOTSTRAP_CONFIG", "", errors.New(
+		"expected an xDS bootstrap, or GOSSAMER_DISCOVERY=static:... to do without a control plane"))
+	return ""
+}
+
+func parseBootstrap(r *envReader, name, value string, content []byte) string {
+	var parsed bootstrap
+	if err := json.Unmarshal(content, &parsed); err != nil || len(parsed.Servers) == 0 || parsed.Servers[0].URI == "" {
+		r.problem(name, value, errors.New(`expected an xDS bootstrap in JSON with xds_servers[0].server_uri`))
+		return ""
+	}
+	return parsed.Servers[0].URI
+}

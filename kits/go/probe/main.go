@@ -1,0 +1,189 @@
+// The probe program of the Go kit: gossamer.probe.v1.ProbeService, written with the kit and nothing else, so that
+// tests/conformance can watch the kit from outside.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	probev1 "github.com/gossamer-mesh/gossamer/gen/go/gossamer/probe/v1"
+	kit "github.com/gossamer-mesh/gossamer/kits/go"
+)
+
+func main() { kit.Main(run) }
+
+func run(ctx context.Context) error {
+	config, err := kit.ConfigFromEnv()
+	if err != nil {
+		return err
+	}
+	k, err := kit.New(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer k.Close()
+	probev1.RegisterProbeServiceServer(k.Server(), &probe{config: config, client: k.Client})
+	if err := k.Serve(); err != nil {
+		return err
+	}
+	if err := k.Join(ctx); err != nil {
+		return err
+	}
+	return k.Wait(ctx)
+}
+
+// probe serves the contract. What each method has to do is said there.
+type probe struct {
+	probev1.UnimplementedProbeServiceServer
+	config kit.Config
+	client func(service string) grpc.ClientConnInterface
+
+	fails     atomic.Int64
+	cancelled sync.Map // key -> *atomic.Int32
+}
+
+func (p *probe) Echo(ctx context.Context, request *probev1.EchoRequest) (*probev1.EchoResponse, error) {
+	return &probev1.EchoResponse{
+		Payload: request.GetPayload(),
+		Padding: make([]byte, request.GetResponsePadding()),
+		Hop:     p.hop(ctx),
+	}, nil
+}
+
+func (p *probe) Relay(ctx context.Context, request *probev1.RelayRequest) (*probev1.RelayResponse, error) {
+	response := &probev1.RelayResponse{Hops: []*probev1.Hop{p.hop(ctx)}}
+	services := request.GetServices()
+	if len(services) == 0 {
+		return response, p.sleep(ctx, request.GetLastWait(), "relay")
+	}
+	next := probev1.NewProbeServiceClient(p.client(services[0]))
+	rest, err := next.Relay(ctx, &probev1.RelayRequest{Services: services[1:], LastWait: request.GetLastWait()})
+	if err != nil {
+		return nil, err
+	}
+	response.Hops = append(response.Hops, rest.GetHops()...)
+	return response, nil
+}
+
+func (p *probe) Wait(ctx context.Context, request *probev1.WaitRequest) (*probev1.WaitResponse, error) {
+	earlier := p.cancellations(request.GetKey()).Load()
+	if err := p.sleep(ctx, request.GetDuration(), request.GetKey()); err != nil {
+		return nil, err
+	}
+	return &probev1.WaitResponse{Cancelled: earlier, Hop: p.hop(ctx)}, nil
+}
+
+func (p *probe) Fail(ctx context.Context, request *probev1.FailRequest) (*probev1.FailResponse, error) {
+	nth := p.fails.Add(1)
+	every := max(int64(request.GetEvery()), 1)
+	elsewhere := request.GetOnlyInstance() != "" && request.GetOnlyInstance() != p.config.Instance
+	if nth%every != 0 || elsewhere {
+		return &probev1.FailResponse{Hop: p.hop(ctx)}, nil
+	}
+	switch request.GetMode() {
+	case probev1.FailMode_FAIL_MODE_STATUS:
+		if code := codes.Code(request.GetCode()); code != codes.OK {
+			return nil, status.Error(code, "as told")
+		}
+	case probev1.FailMode_FAIL_MODE_DOMAIN:
+		return nil, kit.NewError(codes.NotFound, "PROBE_NOT_FOUND", "nothing to find here")
+	case probev1.FailMode_FAIL_MODE_UNEXPECTED:
+		panic("secret: nobody must see this")
+	}
+	return &probev1.FailResponse{Hop: p.hop(ctx)}, nil
+}
+
+func (p *probe) Count(request *probev1.CountRequest, stream grpc.ServerStreamingServer[probev1.CountResponse]) error {
+	for number := int32(1); number <= request.GetTo(); number++ {
+		if number > 1 {
+			if err := p.sleep(stream.Context(), request.GetInterval(), "count"); err != nil {
+				return err
+			}
+		}
+		if err := stream.Send(&probev1.CountResponse{Number: number}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *probe) Sum(stream grpc.ClientStreamingServer[probev1.SumRequest, probev1.SumResponse]) error {
+	response := &probev1.SumResponse{}
+	for {
+		request, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return stream.SendAndClose(response)
+		}
+		if err != nil {
+			return err
+		}
+		response.Sum += int64(request.GetNumber())
+		response.Count++
+	}
+}
+
+func (p *probe) Chat(stream grpc.BidiStreamingServer[probev1.ChatRequest, probev1.ChatResponse]) error {
+	for {
+		request, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(&probev1.ChatResponse{Text: request.GetText(), Instance: p.config.Instance}); err != nil {
+			return err
+		}
+	}
+}
+
+// hop is what this instance saw of a call.
+func (p *probe) hop(ctx context.Context) *probev1.Hop {
+	hop := &probev1.Hop{
+		Service:  p.config.Service,
+		Instance: p.config.Instance,
+		Language: "go",
+		Metadata: map[string]string{},
+		TraceId:  kit.TraceID(ctx),
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		hop.Remaining = durationpb.New(time.Until(deadline))
+	}
+	received, _ := metadata.FromIncomingContext(ctx)
+	for key, values := range received {
+		if !strings.HasSuffix(key, "-bin") {
+			hop.Metadata[key] = values[len(values)-1]
+		}
+	}
+	return hop
+}
+
+// sleep waits. When the call ends before, that counts as a cancellation of the key.
+func (p *probe) sleep(ctx context.Context, duration *durationpb.Duration, key string) error {
+	timer := time.NewTimer(duration.AsDuration())
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		p.cancellations(key).Add(1)
+		return ctx.Err()
+	}
+}
+
+// cancellations is how many waits of a key were cancelled.
+func (p *probe) cancellations(key string) *atomic.Int32 {
+	count, _ := p.cancelled.LoadOrStore(key, new(atomic.Int32))
+	return count.(*atomic.Int32)
+}

@@ -1,0 +1,140 @@
+"""Channels to other services by name: discovery, deadline, trace and metrics of outgoing calls.
+
+A channel is wrapped instead of intercepted: gRPC's aio interceptors cost two tasks a call and lose the end of streams.
+"""
+
+from __future__ import annotations
+
+import inspect
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+from grpc import StatusCode
+
+from gossamer_kit import _recording, _spans
+from gossamer_kit._call import current_trace, incoming, limit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gossamer_kit._config import Config
+
+_MAX_MESSAGE = 4 * 1024 * 1024
+_MAX_HEADERS = 16 * 1024
+_REFUSING = "127.0.0.1:1"  # nothing listens there: a name without instances fails at once, as by xDS
+
+
+class Channel:
+    """What a generated stub needs of a channel."""
+
+    def __init__(self, config: Config, service: str, recorder: _recording.Recorder) -> None:
+        self._service = service
+        self._default = config.deadline
+        self._recorder = recorder
+        options: list[tuple[str, Any]] = [
+            ("grpc.max_receive_message_length", _MAX_MESSAGE),
+            ("grpc.max_send_message_length", _MAX_MESSAGE),
+            ("grpc.max_metadata_size", _MAX_HEADERS),
+            ("grpc.absolute_max_metadata_size", _MAX_HEADERS),
+            ("grpc.primary_user_agent", _recording.user_agent(config.service)),
+        ]
+        if config.static is not None:
+            options.append(("grpc.lb_policy_name", "round_robin"))
+        self._channel = grpc.aio.insecure_channel(_target(config, service), options)
+
+    async def close(self) -> None:
+        """End the channel and every call on it."""
+        await self._channel.close()
+
+    def unary_unary(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
+        """Make a method that takes one message and gives one."""
+        return self._method(path, self._channel.unary_unary(path, *args, **kwargs), _same)
+
+    def unary_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
+        """Make a method that takes one message and gives a stream."""
+        return self._method(path, self._channel.unary_stream(path, *args, **kwargs), ResponseStream)
+
+    def stream_unary(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
+        """Make a method that takes a stream and gives one message."""
+        return self._method(path, self._channel.stream_unary(path, *args, **kwargs), _same)
+
+    def stream_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
+        """Make a method that takes a stream and gives a stream."""
+        return self._method(path, self._channel.stream_stream(path, *args, **kwargs), ResponseStream)
+
+    def _method(self, path: str, inner: Any, shape: Callable[[Any], Any]) -> Callable[..., Any]:
+        method = _recording.Method(self._recorder, path, {"server.address": self._service})
+        default, service = self._default, self._service
+
+        def ended(record: _recording.Record, call: grpc.aio.Call) -> None:
+            code = _now(call.code())
+            record.end(code, "" if code is StatusCode.OK else _now(call.details()) or "")
+
+        def call(
+            request: Any = None,
+            *,
+            timeout: float | None = None,
+            metadata: Sequence[tuple[str, str | bytes]] | None = None,
+            **kwargs: Any,
+        ) -> Any:
+            record = method.start(current_trace(), service)
+            sent = (*(metadata or ()), *_spans.written(record.span.get_span_context()))
+            try:
+                started = inner(request, timeout=limit(timeout, default), metadata=sent, **kwargs)
+            except BaseException:
+                record.end(StatusCode.INTERNAL, "not sent")
+                raise
+            started.add_done_callback(lambda done: ended(record, done))
+            if (state := incoming.get()) is not None and state.gone:
+                started.cancel()  # nobody waits for what this call is for
+            return shape(started)
+
+        return call
+
+
+class ResponseStream:
+    """A stream of responses. Dropped before its end, it is cancelled at once and not when memory is next collected."""
+
+    def __init__(self, call: Any) -> None:
+        self._call = call
+        self._responses: Any = None
+
+    def __aiter__(self) -> ResponseStream:
+        return self
+
+    async def __anext__(self) -> Any:
+        if self._responses is None:
+            self._responses = self._call.__aiter__()
+        return await self._responses.__anext__()
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._call, name)
+        return partial(self._kept, attribute) if inspect.iscoroutinefunction(attribute) else attribute
+
+    async def _kept(self, method: Callable[..., Any], *args: Any) -> Any:
+        """Ask the call something and be there until it answers: `await stub.Watch(request).read()` drops nothing."""
+        return await method(*args)
+
+    def __del__(self) -> None:
+        self._call.cancel()
+
+
+def _target(config: Config, service: str) -> str:
+    if config.static is None:
+        return f"xds:///{service}"
+    addresses = config.static.get(service) or (_REFUSING,)
+    return ("ipv6:" if addresses[0].startswith("[") else "ipv4:") + ",".join(addresses)
+
+
+def _same(call: Any) -> Any:
+    return call
+
+
+def _now(answer: Any) -> Any:
+    """Take the result of a coroutine that has nothing to wait for, since its call is done."""
+    try:
+        answer.send(None)
+    except StopIteration as done:
+        return done.value
+    raise RuntimeError("the call is not done")  # gRPC runs callbacks only when it is
