@@ -1,0 +1,1 @@
+"""Gossamer's control plane, supervisor, collector and command line."""

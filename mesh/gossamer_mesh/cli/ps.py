@@ -1,0 +1,23 @@
+"""gossamer ps: every process with state, health, address, uptime, restarts and memory; and what is wrong."""
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from gossamer_mesh.cli import mesh, show, stack
+
+
+def ps(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False) -> None:
+    """Show the processes of the stack, and what is wrong with the mesh."""
+    current = stack.current()
+    control = current.addresses["control"]
+    health, trouble = mesh.health(control), mesh.trouble(control)
+    if as_json:
+        processes = [show.process_dict(each, health) for each in current.processes]
+        show.as_json({"name": current.name, "processes": processes, "trouble": trouble})
+        return
+    show.console.print(show.processes(current, health))
+    show.troubles(each for each in current.processes if show.state(each) in ("failed", "backoff"))
+    for line in trouble:
+        show.console.print(Text.assemble(("!", "yellow"), f" {line}"))

@@ -1,0 +1,173 @@
+"""Follows a Consul agent with blocking queries: one over the names of services, one for each service.
+
+Consul is read in *epochs*. An epoch begins with everything read once from index 0 and told as one mesh; then each query
+blocks on its own index and tells the mesh again when its answer differs. Whatever fails ends the epoch: the failure is
+told, and after a delay the next epoch reads everything again, because an agent that was away may have lost it all.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from gossamer_mesh.consul.blocking import Backoff, BlockingQuery, TokenBucket
+from gossamer_mesh.consul.client import REQUEST_ERRORS, Client, source_error
+from gossamer_mesh.consul.entries import service_of
+from gossamer_mesh.discovery import Listener, SourceError
+from gossamer_mesh.model import Mesh, Service
+
+OWN = "consul"
+"""Consul's own service: no part of the mesh."""
+
+NAMES_WAIT = 2
+"""Seconds that the query over names blocks: it is also how a silent agent is noticed, and what keeps the age low."""
+
+SERVICE_WAIT = 60
+"""Seconds that the query of one service blocks."""
+
+GRACE = 4.0
+"""Seconds that an answer may take beyond its wait, which Consul itself stretches by up to a sixteenth."""
+
+RATE, BURST = 20.0, 10
+"""How often a second, and at once, one query may be asked."""
+
+Query = Callable[..., Awaitable[tuple[str, Any]]]
+"""A method of py-consul that answers an index and what it found."""
+
+
+class ConsulSource:
+    """A source that is a Consul agent."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    @property
+    def name(self) -> str:
+        """What it is, for people."""
+        return f"consul {self._url}"
+
+    async def watch(self, listener: Listener) -> None:
+        """Follow the agent, epoch after epoch (`Source`)."""
+        backoff = Backoff()
+        index = 0
+        async with Client(self._url) as client:
+            while True:
+                epoch = _Epoch(client, listener, after=index)
+                try:
+                    await epoch.run()
+                except* SourceError as errors:
+                    listener.failed(str(errors.exceptions[0]))
+                except* _BeganAgain:
+                    pass
+                if epoch.complete:
+                    backoff.worked()
+                index = epoch.index
+                await asyncio.sleep(backoff.failed(random.random()))  # noqa: S311 - spreads load, guards nothing
+
+    async def look(self) -> Mesh:
+        """Read everything once, over connections of its own (`Source`)."""
+        async with Client(self._url) as client:
+            _, names = await _ask(client, client.catalog.services)
+            found = await asyncio.gather(*(_read(client, name) for name in names if name != OWN))
+        return Mesh.of(service for _, service in found if service)
+
+
+class _BeganAgain(Exception):  # noqa: N818 - not an error
+    """Consul's index went backwards: nothing read before counts."""
+
+
+class _Epoch:
+    """One time of following Consul without a failure."""
+
+    def __init__(self, client: Client, listener: Listener, *, after: int) -> None:
+        self.index = after
+        """The index of the names as they were told last, here or in the epoch before: with a lower one, Consul has
+        lost its data."""
+        self.complete = False
+        """Whether everything was read once."""
+        self._client = client
+        self._listener = listener
+        self._index = 0
+        """The index of the names as they were read last."""
+        self._services: dict[str, Service | None] = {}
+        """What was read of each name; none for what is no part of the mesh."""
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        """One for each name."""
+
+    async def run(self) -> None:
+        """Follow until something fails. Raises a group of `SourceError` or `_BeganAgain`."""
+        async with asyncio.TaskGroup() as tasks:
+            await self._follow_names(tasks)
+
+    async def _follow_names(self, tasks: asyncio.TaskGroup) -> None:
+        query = BlockingQuery[frozenset[str]]()
+        bucket = TokenBucket(rate=RATE, burst=BURST)
+        while True:
+            index, found = await _ask(self._client, self._client.catalog.services, query, NAMES_WAIT, bucket)
+            if self.complete:
+                self._listener.heard()
+            self._watch_index(index)
+            if query.answered(index, frozenset(found) - {OWN}):
+                self._set_names(query.last or frozenset(), tasks)
+
+    def _watch_index(self, index: int) -> None:
+        if self.complete and index < self.index:
+            raise _BeganAgain
+        self._index = index
+
+    def _set_names(self, names: frozenset[str], tasks: asyncio.TaskGroup) -> None:
+        for name in self._tasks.keys() - names:
+            self._tasks.pop(name).cancel()
+            self._services.pop(name, None)
+        for name in names - self._tasks.keys():
+            self._tasks[name] = tasks.create_task(self._follow_service(name))
+        self._tell()
+
+    async def _follow_service(self, name: str) -> None:
+        query = BlockingQuery[Service | None]()
+        bucket = TokenBucket(rate=RATE, burst=BURST)
+        while True:
+            index, service = await _read(self._client, name, query, bucket)
+            if query.answered(index, service) or name not in self._services:
+                self._services[name] = service
+                self._tell()
+
+    def _tell(self) -> None:
+        """Tell the mesh, if every name was read."""
+        if self._services.keys() != self._tasks.keys():
+            return
+        restarted = self._index < self.index
+        self.complete, self.index = True, self._index
+        self._listener.read(Mesh.of(filter(None, self._services.values())), restarted=restarted)
+
+
+async def _read(
+    client: Client, name: str, query: BlockingQuery[Any] | None = None, bucket: TokenBucket | None = None
+) -> tuple[int, Service | None]:
+    index, entries = await _ask(client, partial(client.health.service, name), query, SERVICE_WAIT, bucket)
+    try:
+        return index, service_of(name, entries or ())
+    except (KeyError, TypeError) as error:
+        raise SourceError(
+            f"expected entries of service {name!r} as Consul 1.22 gives them at {client.url}, found others: {error!r}"
+        ) from error
+
+
+async def _ask(
+    client: Client,
+    ask: Query,
+    query: BlockingQuery[Any] | None = None,
+    wait: float = 0,
+    bucket: TokenBucket | None = None,
+) -> tuple[int, Any]:
+    """Make one request, blocking if the query has an index to wait behind. Raises `SourceError`."""
+    if bucket:
+        await asyncio.sleep(bucket.take(asyncio.get_running_loop().time()))
+    behind = query.index if query else 0
+    try:
+        async with asyncio.timeout(GRACE + (wait * 17 / 16 if behind else 0)):
+            index, found = await ask(index=behind or None, wait=f"{wait}s")
+    except REQUEST_ERRORS as error:
+        raise source_error(client.url, error) from error
+    return int(index), found

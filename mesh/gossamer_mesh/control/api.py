@@ -1,0 +1,105 @@
+"""gossamer.mesh.v1.MeshService: what the control plane knows and has told its clients. Changes nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import grpc
+
+from gossamer.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+from gossamer_mesh.control import messages
+from gossamer_mesh.control.validation import require_valid
+from gossamer_mesh.discovery import Discovery
+from gossamer_mesh.model import Mesh, Service
+from gossamer_mesh.xds import AdsServer, Signal
+from gossamer_mesh.xds.session import Node
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
+    """Answers from what discovery believes and what the streams have said."""
+
+    def __init__(self, discovery: Discovery, ads: AdsServer, *, changed: Signal) -> None:
+        """Look again whenever `changed` is sent."""
+        self._discovery = discovery
+        self._ads = ads
+        self._changed = changed
+
+    async def ListServices(
+        self, request: mesh_pb2.ListServicesRequest, context: Context
+    ) -> mesh_pb2.ListServicesResponse:
+        """List every service with its instances."""
+        del request, context
+        return mesh_pb2.ListServicesResponse(services=messages.services(self._mesh))
+
+    async def WatchServices(
+        self, request: mesh_pb2.WatchServicesRequest, context: Context
+    ) -> AsyncIterator[mesh_pb2.WatchServicesResponse]:
+        """Stream the services as they change, from when they were read completely once."""
+        del request, context
+        while not self._discovery.snapshot:
+            await self._changed.wait()
+        told: dict[str, Service] | None = None
+        while True:
+            now = {service.name: service for service in self._mesh.present}
+            if now != told:
+                before = told or {}
+                changed = [messages.service(s) for name, s in now.items() if s != before.get(name)]
+                yield mesh_pb2.WatchServicesResponse(changed=changed, removed=sorted(before.keys() - now.keys()))
+                told = now
+            else:
+                await self._changed.wait()
+
+    async def GetStatus(self, request: mesh_pb2.GetStatusRequest, context: Context) -> mesh_pb2.GetStatusResponse:
+        """Tell how fresh the snapshot is."""
+        del request, context
+        return messages.status(
+            self._discovery.snapshot,
+            age=self._discovery.age,
+            source=self._discovery.source,
+            error=self._discovery.error,
+            clients=len(list(self._ads.streams)),
+        )
+
+    async def ListClients(self, request: mesh_pb2.ListClientsRequest, context: Context) -> mesh_pb2.ListClientsResponse:
+        """List the streams with what each accepted and refused."""
+        del request, context
+        return mesh_pb2.ListClientsResponse(clients=messages.clients(self._ads.streams))
+
+    async def AwaitDrain(self, request: mesh_pb2.AwaitDrainRequest, context: Context) -> mesh_pb2.AwaitDrainResponse:
+        """Wait until no client calls an instance any more."""
+        await require_valid(request, context)
+        try:
+            async with asyncio.timeout(request.max_wait.ToTimedelta().total_seconds()):
+                while not self._drained(request):
+                    await self._something()
+        except TimeoutError:
+            pass
+        waiting_for = [client.id for client in self._calling(request)]
+        return mesh_pb2.AwaitDrainResponse(drained=self._drained(request), waiting_for=waiting_for)
+
+    @property
+    def _mesh(self) -> Mesh:
+        return self._discovery.snapshot.mesh if self._discovery.snapshot else Mesh()
+
+    def _drained(self, request: mesh_pb2.AwaitDrainRequest) -> bool:
+        """Tell whether the mesh was read, has stopped offering the instance, and all its clients know."""
+        if not self._discovery.snapshot:
+            return False
+        instance = self._mesh.find(request.service, request.instance_id)
+        return instance is None or (not instance.callable and next(self._calling(request), None) is None)
+
+    def _calling(self, request: mesh_pb2.AwaitDrainRequest) -> Iterator[Node]:
+        """Find the clients that may still call the instance."""
+        instance = self._mesh.find(request.service, request.instance_id)
+        return self._ads.calling(request.service, instance.address) if instance else iter(())
+
+    async def _something(self) -> None:
+        """Wait until the mesh changed or a client answered."""
+        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._ads.answered.wait())]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()

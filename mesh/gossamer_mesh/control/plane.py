@@ -1,0 +1,154 @@
+"""The control plane as a whole: source -> discovery -> policy -> resources -> streams, in one gRPC server."""
+
+import asyncio
+import logging
+import secrets
+import socket
+from types import TracebackType
+from typing import Self
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
+
+from gossamer.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+from gossamer_mesh import reflection
+from gossamer_mesh.consul import ConsulSource
+from gossamer_mesh.control.api import MeshApi
+from gossamer_mesh.control.image import ContractImage
+from gossamer_mesh.control.settings import Settings
+from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot, Source
+from gossamer_mesh.model import Mesh, Service
+from gossamer_mesh.policy import Contracts, Planned, Refusal, plan
+from gossamer_mesh.xds import AdsServer, Resources, Signal
+
+log = logging.getLogger(__name__)
+
+CONTRACT = mesh_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name
+
+GRACE = 0.5
+"""Seconds that running calls get when the control plane stops."""
+
+OPTIONS = (
+    ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+)
+
+
+class BindError(Exception):
+    """The address can't be listened on. The message says what to do."""
+
+
+class ControlPlane:
+    """One control plane. `async with` binds and follows; leaving it ends every stream and closes."""
+
+    def __init__(self, settings: Settings, source: Source | None = None) -> None:
+        """Read from `source`, or from what the settings name. Raises `ContractsError`."""
+        self.address = ""
+        """Where it is bound, as `host:port`."""
+        self._settings = settings
+        self._image = ContractImage(settings.contracts) if settings.contracts else None
+        self._ads = AdsServer()
+        self._changed = Signal()
+        self._resources = Resources(boot=secrets.token_hex(2))
+        self._known: dict[str, tuple[Service, Contracts, Planned]] = {}
+        """What was planned last for each service, and from what."""
+        self._refused: frozenset[Refusal] = frozenset()
+        self._discovery = Discovery(
+            source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
+        )
+        self._health = HealthServicer()
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def __aenter__(self) -> Self:
+        """Bind, and begin to follow the source. Raises `BindError`."""
+        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
+        await self._health.set(CONTRACT, health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._add_services()
+        self.address = self._bind()
+        await self._server.start()
+        self._tasks.append(asyncio.create_task(self._discovery.run()))
+        if self._image:
+            self._tasks.append(asyncio.create_task(self._image.follow(self._republish)))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._ads.end()
+        await self._server.stop(GRACE)
+
+    async def run(self) -> None:
+        """Follow until cancelled, or until something that must not end has failed."""
+        await asyncio.gather(*self._tasks)
+
+    def _bind(self) -> str:
+        host, _, port = self._settings.listen.rpartition(":")
+        try:
+            # asked of the system first: gRPC would write why not to standard error, in words of its own
+            family, kind, _, _, address = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)[0]
+            with socket.socket(family, kind) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+            return f"{host}:{self._server.add_insecure_port(self._settings.listen)}"
+        except (OSError, RuntimeError) as error:
+            raise BindError(
+                f"expected to listen on {self._settings.listen}, but: {error}. "
+                "Stop what listens there or give another --listen."
+            ) from error
+
+    def _add_services(self) -> None:
+        api = MeshApi(self._discovery, self._ads, changed=self._changed)
+        mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self._server.add_generic_rpc_handlers((self._ads.handler(), *reflection.handlers(CONTRACT)))
+
+    def _republish(self) -> None:
+        if self._discovery.snapshot:
+            self._publish(self._discovery.snapshot)
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        planned = self._plan(snapshot.mesh)
+        self._note({refusal for each in planned for refusal in each.refusals})
+        resources = self._resources.update(each.plan for each in planned)
+        for problem in resources.illegal:
+            log.error(
+                "not sent, because some client would refuse it: what was sent before stays", extra={"of": problem}
+            )
+        self._ads.publish(resources)
+        self._changed.send()
+        if snapshot.version == 1:
+            self._tasks.append(asyncio.create_task(self._serving()))
+
+    def _plan(self, mesh: Mesh) -> list[Planned]:
+        """Plan what changed, and keep the plans of the rest."""
+        contracts = self._image.contracts if self._image else Contracts()
+        known, self._known = self._known, {}
+        for service in mesh.services.values():
+            earlier = known.get(service.name)
+            planned = plan(service, contracts) if not earlier or earlier[:2] != (service, contracts) else earlier[2]
+            self._known[service.name] = (service, contracts, planned)
+        return [planned for _, _, planned in self._known.values()]
+
+    def _note(self, refusals: set[Refusal]) -> None:
+        """Log what is left out, once."""
+        for refusal in sorted(refusals - self._refused):
+            log.warning(
+                "left out, because no client could follow it",
+                extra={"of": refusal.service, "subject": refusal.subject, "reason": refusal.reason},
+            )
+        self._refused = frozenset(refusals)
+
+    async def _serving(self) -> None:
+        for name in ("", CONTRACT):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        log.info("the mesh was read completely", extra={"source": self._discovery.source})
+
+
+def _source(settings: Settings) -> Source:
+    return FileSource(settings.file) if settings.file else ConsulSource(settings.consul)

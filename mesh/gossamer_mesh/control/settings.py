@@ -1,0 +1,80 @@
+"""The command line of the control plane -> settings. All mistakes are told at once; nothing is bound before."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ERROR_STATUS = 64
+"""The exit status after wrong settings."""
+
+
+class SettingsError(Exception):
+    """Settings that can't be used. The message has a line for each: what was expected, found, and to be done."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """What one control plane needs to know."""
+
+    listen: str = "127.0.0.1:18000"
+    """`host:port` of xDS, the API, health and reflection; port 0: the system chooses."""
+    consul: str = "http://127.0.0.1:8500"
+    """URL of the Consul agent that the mesh is read from."""
+    file: Path | None = None
+    """Read the mesh from this file instead of Consul."""
+    contracts: Path | None = None
+    """The descriptor image of all contracts; none: no method is ever called again."""
+    second_look: float = 8.0
+    """Seconds that a mass removal waits for a second look."""
+    instance: str = "control"
+    """Its id in log lines."""
+
+
+def parse(arguments: Sequence[str]) -> Settings:
+    """Read the command line. Raises `SettingsError`; ends with status 2 when it can't be parsed at all."""
+    given = vars(_parser().parse_args(arguments))
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    mistakes = [mistake for mistake in (_listen(settings), _consul(settings), _contracts(settings)) if mistake]
+    if settings.second_look < 0:
+        mistakes.append(f"--second-look: expected seconds, 0 or more, found {settings.second_look}")
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    return settings
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m gossamer_mesh.control", description="Serves the mesh to gRPC clients, as xDS."
+    )
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--consul", metavar="URL", help="the Consul agent to read (http://127.0.0.1:8500)")
+    source.add_argument("--file", metavar="PATH", type=Path, help="a YAML or JSON file to read instead of Consul")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (127.0.0.1:18000)")
+    parser.add_argument("--contracts", metavar="PATH", type=Path, help="the descriptor image of all contracts")
+    parser.add_argument("--second-look", metavar="SECONDS", type=float, help="wait before a mass removal (8)")
+    parser.add_argument("--instance", metavar="ID", help="the id in log lines (control)")
+    return parser
+
+
+def _listen(settings: Settings) -> str:
+    host, _, port = settings.listen.rpartition(":")
+    if host and port.isdecimal() and int(port) < 65536:  # noqa: PLR2004 - the ports there are
+        return ""
+    return f"--listen: expected host:port, as in 127.0.0.1:18000, found {settings.listen!r}"
+
+
+def _consul(settings: Settings) -> str:
+    try:
+        parts = urlsplit(settings.consul)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # the port is no number
+        usable = False
+    return "" if usable else f"--consul: expected a URL, as in http://127.0.0.1:8500, found {settings.consul!r}"
+
+
+def _contracts(settings: Settings) -> str:
+    if settings.contracts is None or settings.contracts.is_file():
+        return ""
+    return f"--contracts: expected a file, found none at {settings.contracts}: run `make protos`"

@@ -1,0 +1,166 @@
+"""The second look before a mass removal. Pure: readings and times in, a decision out; no clock, no sockets.
+
+When many instances stop being callable at once, it is more likely that the source has lost sight of them than that
+they died together: Consul restarted without data, an agent was cut off, a file was truncated. Such instances are
+*held*: they stay as they were until a second, independent reading, made after a delay, still lacks them.
+
+What counts as many, of one service or of the whole mesh, within `window` seconds:
+- all of them, if they were at least two; or
+- at least half of them, if that is at least `SMALL` instances.
+After the source lost its memory (`restarted`), whatever is missing counts.
+
+What is never held:
+- one crashed instance of two, or the only one: it is not a mass, and its callers must not wait;
+- an instance in maintenance: that was asked for, by its own drain or by a person. An instance that stops in order is in
+  maintenance before it is deregistered, so a planned stop of everything never waits either. One that was callable
+  until it was deregistered looks just like one that was forgotten, and counts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gossamer_mesh.model import Health, Instance, Mesh, Service
+
+SMALL = 3
+"""Fewer lost instances than this are a mass only if none is left."""
+
+Key = tuple[str, str]
+"""Service and instance id."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """What is held of one service."""
+
+    service: str
+    before: int
+    """How many callable instances it had."""
+    after: int
+    """How many the source still shows."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What to believe."""
+
+    mesh: Mesh
+    """The reading, with what is held put back."""
+    held: tuple[Held, ...] = ()
+    look_at: float | None = None
+    """When to look a second time; none: nothing is held."""
+
+
+class _Hold(NamedTuple):
+    instance: Instance
+    """As it was."""
+    since: float
+
+
+class _Size(NamedTuple):
+    """How many callable instances were believed in, of each service."""
+
+    at: float
+    of: Counter[str]
+
+
+@dataclass(kw_only=True)
+class SecondLook:
+    """Compares each reading with what was believed before."""
+
+    delay: float = 8.0
+    """Seconds until the second look; more than the 5 in which instances register again with an empty Consul."""
+    window: float = 3.0
+    """Seconds within which losses count as one: checks that run every second fail one after the other."""
+    _believed: dict[Key, Instance] | None = None
+    """The callable instances."""
+    _sizes: list[_Size] = field(default_factory=list)
+    """Those of the window, and the one before it."""
+    _let_go: dict[Key, float] = field(default_factory=dict)
+    """What was lost and believed to be gone, and when; only of the window."""
+    _held: dict[Key, _Hold] = field(default_factory=dict)
+
+    def decide(self, reading: Mesh, now: float, *, restarted: bool = False, second: bool = False) -> Decision:
+        """Decide what to believe after a reading, made at `now` (seconds of any steady clock).
+
+        `second` says that the reading was asked for as the second look: what is due and still missing is gone.
+        """
+        read = _by_key(reading)
+        before = self._believed or {}
+        self._recover(read, now)
+        lost = {key for key in before.keys() - self._held.keys() if _is_lost(read, key)}
+        if second:
+            self._held = {key: hold for key, hold in self._held.items() if now < hold.since + self.delay}
+        suspects = lost if restarted else self._suspects(lost, _callable(read))
+        self._held.update({key: _Hold(before[key], now) for key in suspects})
+        self._let_go.update(dict.fromkeys(lost - suspects, now))
+        mesh = _put_back(reading, self._held)
+        self._believed = _callable(_by_key(mesh))
+        self._sizes.append(_Size(now, _count(self._believed)))
+        return Decision(mesh=mesh, held=self._report(read), look_at=self._look_at())
+
+    def _recover(self, read: dict[Key, Instance], now: float) -> None:
+        """End the hold of what came back or was sent away, and forget what is older than the window or made good."""
+        begin = now - self.window
+        self._held = {key: hold for key, hold in self._held.items() if _is_lost(read, key)}
+        self._let_go = {key: when for key, when in self._let_go.items() if _is_lost(read, key) and when > begin}
+        old = [size for size in self._sizes if size.at <= begin]
+        self._sizes = old[-1:] + [size for size in self._sizes if size.at > begin]
+
+    def _suspects(self, lost: set[Key], left: dict[Key, Instance]) -> set[Key]:
+        """Find which of the newly lost instances belong to a mass, of the mesh or of their service."""
+        gone, after = _count(lost | self._let_go.keys() | self._held.keys()), _count(left)
+        most = max((size.of.total() for size in self._sizes), default=0)
+        if _is_mass(lost=gone.total(), before=most, after=after.total()):
+            return lost
+        return {
+            (service, id_)
+            for service, id_ in lost
+            if _is_mass(lost=gone[service], before=max(size.of[service] for size in self._sizes), after=after[service])
+        }
+
+    def _report(self, read: dict[Key, Instance]) -> tuple[Held, ...]:
+        held, left = _count(self._held), _count(_callable(read))
+        return tuple(
+            Held(service=service, before=left[service] + held[service], after=left[service]) for service in sorted(held)
+        )
+
+    def _look_at(self) -> float | None:
+        return min((hold.since + self.delay for hold in self._held.values()), default=None)
+
+
+def _is_mass(*, lost: int, before: int, after: int) -> bool:
+    """Tell whether it is many: `before` is the most there were within the window."""
+    nothing_left = after == 0 and lost > 1
+    half_gone = min(lost, before - after) >= SMALL and 2 * after <= before
+    return nothing_left or half_gone
+
+
+def _by_key(mesh: Mesh) -> dict[Key, Instance]:
+    return {(service.name, each.id): each for service in mesh.services.values() for each in service.instances}
+
+
+def _callable(instances: dict[Key, Instance]) -> dict[Key, Instance]:
+    return {key: instance for key, instance in instances.items() if instance.callable}
+
+
+def _count(keys: Iterable[Key]) -> Counter[str]:
+    return Counter(service for service, _ in keys)
+
+
+def _is_lost(read: dict[Key, Instance], key: Key) -> bool:
+    """Tell whether an instance can't be called any more without having been sent into maintenance."""
+    found = read.get(key)
+    return found is None or found.health is Health.CRITICAL
+
+
+def _put_back(reading: Mesh, held: dict[Key, _Hold]) -> Mesh:
+    """Show the reading with what is held as it was."""
+    services = dict(reading.services)
+    for name in {service for service, _ in held}:
+        read = services[name].instances if name in services else ()
+        kept = [hold.instance for (service, _), hold in held.items() if service == name]
+        ids = {instance.id for instance in kept}
+        services[name] = Service.of(name, [*kept, *(instance for instance in read if instance.id not in ids)])
+    return Mesh.of(services.values()) if held else reading

@@ -1,0 +1,107 @@
+"""Builds services whose sources have changed, judged by content. When nothing has changed, no tool starts."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gossamer_mesh.declare import Kit, Service
+from gossamer_mesh.errors import Problem
+from gossamer_mesh.local import parts
+
+LAST_LINES = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How one service is built and run.
+
+    Attributes:
+        output: where the built program goes.
+    """
+
+    root: Path
+    service: Service
+    kit: Kit
+    output: Path
+
+    def fill(self, words: tuple[str, ...]) -> list[str]:
+        """Put this service's values into the placeholders of a kit's command."""
+        return [word.format_map(self._values()) for word in words]
+
+    def environment(self) -> dict[str, str]:
+        """Give the environment that the kit wants for a running instance."""
+        return {key: value.format_map(self._values()) for key, value in self.kit.env.items()}
+
+    def fingerprint(self) -> str:
+        """Hash all that an instance depends on: its sources, by name and content, and how it is built and run."""
+        declared = (self.kit.build, self.kit.run, sorted(self.kit.env.items()), self.service.stores)
+        digest = hashlib.sha256(repr(declared).encode())
+        for pattern in self.fill(self.kit.sources):
+            for path in sorted(self.root.glob(pattern)):
+                if path.is_file() and "__pycache__" not in path.parts:
+                    with contextlib.suppress(FileNotFoundError):  # an editor's own file may vanish at any moment
+                        content = hashlib.sha256(path.read_bytes()).digest()
+                        digest.update(path.relative_to(self.root).as_posix().encode() + b"\0" + content)
+        return digest.hexdigest()
+
+    def _values(self) -> Mapping[str, str]:
+        return {
+            "root": str(self.root),
+            "service": self.service.name,
+            "module": self.service.name.replace("-", "_"),
+            "output": str(self.output),
+            "python": sys.executable,
+        }
+
+
+def missing_tool(kit: Kit) -> str:
+    """Say which tool of a language this machine lacks and how to get it; empty when all are there."""
+    for tool in kit.tools:
+        minimum = tuple(int(number) for number in tool.minimum.split("."))
+        version = parts.version_of([word.format(python=sys.executable) for word in tool.check])
+        if version is None:
+            return f"{tool.name} {tool.minimum} or newer is needed and not found; {tool.hint}"
+        if version[: len(minimum)] < minimum:
+            return f"{tool.name} {tool.minimum} or newer is needed, found {'.'.join(map(str, version))}; {tool.hint}"
+    return ""
+
+
+async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
+    """Build a service unless it was built from just these sources; return the fingerprint of the sources.
+
+    Raises:
+        Problem: the build failed; with the last lines of what it printed.
+    """
+    fingerprint = await asyncio.to_thread(recipe.fingerprint)
+    stamp = recipe.output.with_name(f"{recipe.output.name}.sha256")
+    if not recipe.kit.build or (
+        recipe.output.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == fingerprint
+    ):
+        return fingerprint
+    recipe.output.parent.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)  # a build that is cut short may leave half a program
+    command = recipe.fill(recipe.kit.build)
+    say("building: " + " ".join(recipe.kit.build[:2]))
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=recipe.root,
+        env={**os.environ, "PATH": parts.search_path()},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode != 0:
+        lines = output.decode(errors="replace").splitlines()[-LAST_LINES:]
+        raise Problem(f"{recipe.service.name} can't be built: {' '.join(command)}\n" + "\n".join(lines))
+    stamp.write_text(fingerprint, encoding="ascii")
+    return fingerprint

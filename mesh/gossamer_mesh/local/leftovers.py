@@ -1,0 +1,55 @@
+"""Finds and ends what a stack left running when its supervisor was killed.
+
+Every process of a stack carries the stack's state folder in its environment under MARK, so a process is
+recognised by what it is and never by a number that the system may have given to another.
+"""
+
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+import psutil
+
+MARK = "GOSSAMER_STACK"
+SUPERVISOR = "gossamer_mesh.local"
+PATIENCE_S = 25.0
+
+
+def find(state: Path) -> list[psutil.Process]:
+    """Find the living processes of a stack."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.pid != os.getpid() and process.environ().get(MARK) == str(state):
+                found.append(process)
+    return found
+
+
+def end(state: Path) -> int:
+    """Ask the processes of a stack to end, wait for them, and kill those that do not; return how many there were.
+
+    A supervisor that still lives goes first, or it would start again what ends. Then services, which drain while what
+    they need for that is there, then the parts.
+    """
+    found = find(state)
+    for group in _in_order(found):
+        for process in group:
+            with contextlib.suppress(psutil.Error):
+                # PostgreSQL takes SIGTERM as "wait for every client"; SIGINT ends it in order and at once.
+                process.send_signal(signal.SIGINT if process.name().startswith("postgres") else signal.SIGTERM)
+        _, alive = psutil.wait_procs(group, timeout=PATIENCE_S)
+        for process in alive:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+        psutil.wait_procs(alive, timeout=PATIENCE_S)
+    return len(found)
+
+
+def _in_order(processes: list[psutil.Process]) -> list[list[psutil.Process]]:
+    groups: list[list[psutil.Process]] = [[], [], []]
+    for process in processes:
+        with contextlib.suppress(psutil.Error, OSError):
+            supervises = SUPERVISOR in process.cmdline()
+            groups[0 if supervises else 1 if "GOSSAMER_SERVICE" in process.environ() else 2].append(process)
+    return groups

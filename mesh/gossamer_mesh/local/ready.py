@@ -1,0 +1,43 @@
+"""Waits until a process answers: gRPC health for what speaks gRPC, a leader for Consul."""
+
+import asyncio
+import urllib.request
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+PAUSE_S = 0.05
+OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 200),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.enable_http_proxy", 0),
+)
+
+
+async def serving(address: str) -> None:
+    """Return as soon as a gRPC server says that it is SERVING as a whole. Waits for ever otherwise."""
+    request = health_pb2.HealthCheckRequest(service="")
+    while True:
+        async with grpc.aio.insecure_channel(address, options=OPTIONS) as channel:
+            try:
+                async for response in health_pb2_grpc.HealthStub(channel).Watch(request, wait_for_ready=True):
+                    if response.status == health_pb2.HealthCheckResponse.SERVING:
+                        return
+            except grpc.aio.AioRpcError:
+                await asyncio.sleep(PAUSE_S)
+
+
+async def has_leader(url: str) -> None:
+    """Return as soon as a Consul server has a leader. Waits for ever otherwise."""
+    while not await asyncio.to_thread(_leader, url):
+        await asyncio.sleep(PAUSE_S)
+
+
+def _leader(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/v1/status/leader", timeout=2) as response:  # noqa: S310 - our own Consul
+            return len(response.read().strip()) > len('""')
+    except OSError:
+        return False

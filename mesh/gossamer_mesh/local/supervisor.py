@@ -1,0 +1,419 @@
+"""The supervisor: which processes a stack has, in which order they start and end, and how they follow what is declared.
+
+    supervisor = Supervisor(root, settings, state)
+    await supervisor.apply()          # reads the declarations; everything starts side by side
+    await supervisor.stop()           # callers before those they call, services before parts
+
+Processes are kept by process.Process; what they are is written in launch.py; this file joins the two.
+"""
+
+import asyncio
+import contextlib
+import urllib.error
+import urllib.request
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from gossamer_mesh.declare import Service, Settings, Workspace, load
+from gossamer_mesh.errors import Problem, UnknownName
+from gossamer_mesh.local import build, launch, parts, ports, ready
+from gossamer_mesh.local.build import Recipe
+from gossamer_mesh.local.folder import StateFolder
+from gossamer_mesh.local.launch import HOST, Addresses
+from gossamer_mesh.local.postgres import STOP_SIGNAL as POSTGRES_STOP
+from gossamer_mesh.local.postgres import Postgres, PostgresError
+from gossamer_mesh.local.process import Launch, Plan, Process, Say
+
+T = TypeVar("T")
+DEREGISTER_TIMEOUT_S = 2
+LONGEST_BUILD_S = 3600
+NOT_REPLACED = "not replaced"
+CHECKED = "is checked for changes"
+
+
+class Supervisor:
+    """Everything that runs on one machine for one checkout.
+
+    Args:
+        root: the checkout.
+        settings: read when the stack started; ports do not move while it runs.
+        folder: where it keeps its state.
+    """
+
+    def __init__(self, root: Path, settings: Settings, folder: StateFolder) -> None:
+        self.root = root
+        self.settings = settings
+        self.folder = folder
+        self.parts: dict[str, Process] = {}
+        self.instances: dict[str, Process] = {}
+        self.stopping = False
+        self.version = 0
+        self._change = asyncio.Event()
+        self._workspace: Workspace | None = None
+        self._replicas: dict[str, int] = {}
+        self._skipped: dict[str, Process] = {}
+        self._ports: dict[str, int] = {}
+        self._missing: dict[str, str] = {}  # language -> the tool that this machine lacks
+        self._built: dict[str, asyncio.Task[str]] = {}
+        self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
+        self._changing = asyncio.Lock()
+        self._rolling: asyncio.Task[None] | None = None
+        chosen = {name: port or ports.choose() for name, port in settings.ports.items() if name != "instances"}
+        self.chosen = chosen
+        self.addresses = Addresses(
+            consul=settings.consul_address or f"http://{HOST}:{chosen['consul']}",
+            control=f"{HOST}:{chosen['control']}",
+            otlp_grpc=f"{HOST}:{chosen['otlp_grpc']}",
+            otlp_http=f"{HOST}:{chosen['otlp_http']}",
+            jaeger=f"{HOST}:{chosen['jaeger']}",
+        )
+        self.postgres = Postgres(state=folder.path / "postgres", port=chosen["postgres"])
+
+    @property
+    def processes(self) -> list[Process]:
+        """All processes: parts first, then instances by service."""
+        order = {name: place for place, name in enumerate(self._workspace.services if self._workspace else ())}
+        instances = sorted(
+            [*self.instances.values(), *self._skipped.values()],
+            key=lambda process: (order.get(process.plan.service, 0), _number(process.plan.name)),
+        )
+        return [*self.parts.values(), *instances]
+
+    async def apply(self) -> None:
+        """Follow the declarations as they are now. Returns as soon as they are found good; the rest goes on behind.
+
+        Raises:
+            DeclarationProblem: they can't be followed; nothing was changed.
+            Problem: the stack is ending.
+        """
+        workspace = await asyncio.to_thread(load, self.root)
+        self._missing = {name: await asyncio.to_thread(build.missing_tool, kit) for name, kit in workspace.kits.items()}
+        self._refuse_while_stopping()
+        if self._rolling:
+            self._rolling.cancel()
+        self._workspace = workspace
+        self._start_parts(workspace)
+        self._begin_instances(workspace)
+        self._rolling = asyncio.create_task(self._catch_up(workspace))
+
+    async def restart(self, names: Sequence[str]) -> list[str]:
+        """Restart processes in order, the instances of a service one after the other; return their names.
+
+        Raises:
+            Problem: a name is unknown, or a process did not come back.
+        """
+        chosen = self._named(names) if names else list(self.instances.values())
+        self._forget_builds()
+        restarted = []
+        for process in chosen:
+            self._refuse_while_stopping()
+            if self._is_current(process):
+                await process.restart()
+                restarted.append(process.plan.name)
+        return restarted
+
+    def kill(self, name: str, number: int) -> int:
+        """Send a signal to a process and return its number.
+
+        Raises:
+            Problem: the name is unknown, or it does not run.
+        """
+        (process, *more) = self._named([name])
+        if more:
+            raise Problem(f"{name} has {1 + len(more)} instances; name one: {process.plan.name}")
+        return process.kill(number)
+
+    async def scale(self, service: str, replicas: int) -> list[str]:
+        """Change how many instances of a service run; return their names when all of them serve.
+
+        Raises:
+            Problem: the service is unknown, or an instance does not come up.
+        """
+        workspace = self._workspace
+        if workspace is None or service not in workspace.services:
+            known = ", ".join(workspace.services) if workspace else "none"
+            raise UnknownName(f"no service {service!r} is declared; declared: {known}")
+        if service in self._skipped:
+            raise Problem(f"{service} is left out: {self._skipped[service].detail}")
+        async with self._changing:
+            self._refuse_while_stopping()
+            self._replicas[service] = replicas
+            self._begin_instances(workspace)
+            await self._end_surplus(workspace)
+        running = [process for process in self.instances.values() if process.plan.service == service]
+        await asyncio.gather(*(process.until_serving() for process in running))
+        return [process.plan.name for process in running]
+
+    async def stop(self) -> None:
+        """End everything in order: callers before those they call, then the parts."""
+        self.stopping = True
+        self.changed()
+        if self._rolling:
+            self._rolling.cancel()
+        async with self._changing:
+            for wave in self._waves():
+                await asyncio.gather(*(process.stop() for process in wave))
+            await asyncio.gather(*(self.parts[name].stop() for name in ("control", "postgres") if name in self.parts))
+            await asyncio.gather(*(process.stop() for process in self.parts.values()))
+
+    async def changed_since(self, version: int) -> int:
+        """Wait until something has changed after a version, and return the version it has now."""
+        while self.version == version:
+            await self._change.wait()
+        return self.version
+
+    def changed(self) -> None:
+        """Tell those who wait in changed_since that something has changed."""
+        self.version += 1
+        self._change.set()
+        self._change = asyncio.Event()
+
+    def _process(self, plan: Plan) -> Process:
+        return Process(plan, self.folder.logs / f"{plan.name}.log", self.changed)
+
+    # -- parts
+
+    def _start_parts(self, workspace: Workspace) -> None:
+        if not self.settings.consul_address and "consul" not in self.parts:
+            self.parts["consul"] = self._process(self._consul())
+        if "control" not in self.parts:
+            image = workspace.image
+            self.parts["control"] = self._process(self._part("control", lambda: launch.control(image, self.addresses)))
+            store = self.folder.traces
+            self.parts["collector"] = self._process(
+                self._part("collector", lambda: launch.collector(store, self.addresses), self.addresses.otlp_grpc)
+            )
+        if "postgres" not in self.parts and any("postgres" in each.stores for each in workspace.services.values()):
+            self.parts["postgres"] = self._process(self._postgres())
+        for process in self.parts.values():
+            process.start()
+
+    def _part(self, name: str, command: Callable[[], list[str]], address: str = "") -> Plan:
+        address = address or self.addresses.control
+
+        async def give() -> Launch:
+            return Launch(argv=command(), environment=launch.plain(self.folder.path), folder=self.root, address=address)
+
+        # The control plane serves once it has read Consul, and Consul may have to be built first.
+        return Plan(name=name, launch=give, ready=ready.serving, ready_within=LONGEST_BUILD_S)
+
+    def _consul(self) -> Plan:
+        found: list[Path] = []
+
+        async def bring(say: Say) -> None:
+            found[:] = [(await parts.bring("consul", self.root, say)).path]
+
+        async def give() -> Launch:
+            http = self.chosen["consul"]
+            free = not self.settings.ports["consul"]
+            numbers = {
+                "http": http,
+                "server": ports.choose() if free else http + ports.CONSUL_SERVER_OFFSET,
+                "serf": ports.choose() if free else http + ports.CONSUL_SERF_OFFSET,
+            }
+            return Launch(
+                argv=launch.consul(found[0], self.root, self.folder.path / "consul", numbers),
+                environment=launch.plain(self.folder.path),
+                folder=self.root,
+                address=f"{HOST}:{http}",
+            )
+
+        async def has_leader(address: str) -> None:
+            await ready.has_leader(f"http://{address}")
+
+        return Plan(name="consul", build=bring, launch=give, ready=has_leader)
+
+    def _postgres(self) -> Plan:
+        async def prepare(say: Say) -> None:
+            say("making the data folder")
+            await _translated(self.postgres.prepare())
+
+        async def give() -> Launch:
+            options = dict(self.postgres.process_options)
+            environment = {**launch.plain(self.folder.path, {}), **options.pop("env")}
+            return Launch(
+                argv=self.postgres.command,
+                environment=environment,
+                folder=Path(options.pop("cwd")),
+                address=f"{HOST}:{self.postgres.port}",
+                options=options,
+            )
+
+        async def answers(_: str) -> None:
+            while not await _translated(self.postgres.ready()):
+                await asyncio.sleep(ready.PAUSE_S)
+
+        return Plan(name="postgres", build=prepare, launch=give, ready=answers, stop_signal=POSTGRES_STOP)
+
+    # -- services
+
+    async def _catch_up(self, workspace: Workspace) -> None:
+        """Do what takes longer: end what is too many, and replace what runs from older sources.
+
+        One instance after the other is replaced; what can't be built goes on as it was.
+        """
+        async with self._changing:
+            await self._end_surplus(workspace)
+        for process in [each for each in self.instances.values() if each.pid]:
+            name = process.plan.name
+            try:
+                recipe = self._recipe(workspace, workspace.services[process.plan.service])
+                if self._running.get(name) == await asyncio.to_thread(recipe.fingerprint):
+                    process.note("")
+                    continue
+                if self._is_current(process):
+                    await process.restart()
+            except Exception as error:  # noqa: BLE001 - whatever it is, a person must see it
+                process.note(f"{NOT_REPLACED}: {error}")
+
+    def _begin_instances(self, workspace: Workspace) -> None:
+        """Have every declared instance, with its newest plan, and start those that don't run."""
+        self._forget_builds()
+        self._skipped = {}
+        for service in workspace.services.values():
+            if lacking := self._missing[service.language]:
+                plan = Plan(name=service.name, launch=_never, ready=_never_ready, service=service.name)
+                self._skipped[service.name] = self._process(plan)
+                self._skipped[service.name].skip(lacking)
+        for name, service in self._wanted(workspace).items():
+            plan = self._instance(workspace, service, name)
+            if name in self.instances:
+                self.instances[name].plan = plan
+                if self.instances[name].pid:
+                    self.instances[name].note(CHECKED)
+            else:
+                self._ports[name] = self._free_port()
+                self.instances[name] = self._process(plan)
+            self.instances[name].start()
+        self.changed()
+
+    async def _end_surplus(self, workspace: Workspace) -> None:
+        surplus = [self.instances.pop(name) for name in self.instances.keys() - self._wanted(workspace).keys()]
+        self.changed()
+        await asyncio.gather(*(process.stop() for process in surplus))
+        for process in surplus:
+            if process.plan.name not in self.instances:
+                self._ports.pop(process.plan.name, None)
+
+    def _wanted(self, workspace: Workspace) -> dict[str, Service]:
+        return {
+            f"{service.name}-{number}": service
+            for service in workspace.services.values()
+            if service.name not in self._skipped
+            for number in range(1, self._replicas.get(service.name, service.replicas) + 1)
+        }
+
+    def _forget_builds(self) -> None:
+        """Have sources looked at again; a build that is under way goes on."""
+        self._built = {name: task for name, task in self._built.items() if not task.done()}
+
+    def _is_current(self, process: Process) -> bool:
+        return process in self.parts.values() or self.instances.get(process.plan.name) is process
+
+    def _refuse_while_stopping(self) -> None:
+        if self.stopping:
+            raise Problem("the stack is ending; wait until it has, then start it again")
+
+    def _recipe(self, workspace: Workspace, service: Service) -> Recipe:
+        output = self.folder.programs / service.name
+        return Recipe(root=self.root, service=service, kit=workspace.kits[service.language], output=output)
+
+    def _instance(self, workspace: Workspace, service: Service, name: str) -> Plan:
+        async def make(say: Say) -> None:
+            current = self._workspace or workspace
+            task = self._built.get(service.name)
+            if task is None or (task.done() and (task.cancelled() or task.exception())):
+                recipe = self._recipe(current, current.services[service.name])
+                task = self._built[service.name] = asyncio.create_task(build.build(recipe, say))
+            elif not task.done():
+                say("building")
+            self._running[name] = await asyncio.shield(task)
+
+        async def give() -> Launch:
+            current = self._workspace or workspace
+            recipe = self._recipe(current, current.services[service.name])
+            if not ports.is_free(self._ports[name]):
+                self._ports[name] = self._free_port()
+            address = f"{HOST}:{self._ports[name]}"
+            environment = {
+                **launch.plain(self.folder.path),
+                **recipe.environment(),
+                **launch.instance(self.settings.name, service.name, name, address, self.addresses),
+            }
+            if "postgres" in service.stores:
+                environment["DATABASE_URL"] = await _translated(self.postgres.ensure_database(service.name))
+            return Launch(argv=recipe.fill(recipe.kit.run), environment=environment, folder=self.root, address=address)
+
+        needs = [self.parts[part] for part in ("consul", "control") if part in self.parts]
+        if "postgres" in service.stores:
+            needs.append(self.parts["postgres"])
+        return Plan(
+            name=name,
+            service=service.name,
+            language=service.language,
+            build=make,
+            needs=needs,
+            launch=give,
+            ready=ready.serving,
+            died=lambda: asyncio.to_thread(self._deregister, name),
+        )
+
+    def _free_port(self) -> int:
+        return ports.first_free(self.settings.ports["instances"], set(self._ports.values()))
+
+    def _deregister(self, instance: str) -> None:
+        """Take a dead instance out of Consul at once, instead of after a failed check and a minute."""
+        url = f"{self.addresses.consul}/v1/agent/service/deregister/{instance}"
+        request = urllib.request.Request(url, method="PUT")  # noqa: S310 - our own Consul
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(request, timeout=DEREGISTER_TIMEOUT_S).close()  # noqa: S310 - as above
+
+    def _waves(self) -> list[list[Process]]:
+        """Group the instances so that a service ends before those it calls."""
+        calls = {name: set(each.calls) for name, each in self._workspace.services.items()} if self._workspace else {}
+        left = {process.plan.service for process in self.instances.values()}
+        waves = []
+        while left:
+            called = set().union(*(calls.get(name, set()) - {name} for name in left))
+            wave = (left - called) or set(left)
+            waves.append([process for process in self.instances.values() if process.plan.service in wave])
+            left -= wave
+        return waves
+
+    def _named(self, names: Sequence[str]) -> list[Process]:
+        """Find processes by their own name or their service's.
+
+        Raises:
+            Problem: a name is unknown.
+        """
+        found: list[Process] = []
+        every = {**self.parts, **self.instances}
+        for name in names:
+            matching = [each for key, each in every.items() if name in (key, each.plan.service)]
+            if not matching:
+                services = sorted({each.plan.service for each in self.instances.values()})
+                raise UnknownName(f"no process or service {name!r}; there are: {', '.join([*services, *every])}")
+            found += [each for each in matching if each not in found]
+        return found
+
+
+def _number(name: str) -> tuple[str, int]:
+    stem, _, number = name.rpartition("-")
+    return (stem, int(number)) if number.isdigit() else (name, 0)
+
+
+async def _translated(awaitable: Awaitable[T]) -> T:
+    """Turn what PostgreSQL's module raises into the package's own error."""
+    try:
+        return await awaitable
+    except PostgresError as error:
+        raise Problem(f"postgres: {error}") from error
+
+
+async def _never() -> Launch:
+    raise Problem("it is left out")
+
+
+async def _never_ready(_: str) -> None:
+    await asyncio.Event().wait()

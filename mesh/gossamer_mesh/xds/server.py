@@ -1,0 +1,137 @@
+"""The aggregated discovery service on grpc.aio: sockets and tasks around sessions. Decides nothing about what is sent.
+
+Requests are parsed, responses are bytes already. A stream's task takes the next response only when the one before was
+written, so a client that doesn't read holds at most one.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import grpc
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
+from google.protobuf.message import DecodeError
+
+from gossamer_mesh.xds.resources import ResourceSet
+from gossamer_mesh.xds.session import Node, Session
+from gossamer_mesh.xds.signal import Signal
+from gossamer_mesh.xds.types import Type
+
+log = logging.getLogger(__name__)
+
+SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+@dataclass(kw_only=True, eq=False)
+class Stream:
+    """One client's stream."""
+
+    peer: str
+    """Where it connects from."""
+    session: Session = field(default_factory=Session)
+    connect_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something may be due, or the stream is to end."""
+    ended: bool = False
+
+    @property
+    def node(self) -> Node:
+        """Who the client says it is."""
+        return self.session.node or Node()
+
+    def end(self) -> None:
+        """Have the stream's task end it."""
+        self.ended = True
+        self.woken.set()
+
+
+class AdsServer:
+    """Serves the newest resources to every stream."""
+
+    def __init__(self) -> None:
+        self.answered = Signal()
+        """Sent when a client accepted or refused something, asked for something, or went away."""
+        self._resources: ResourceSet | None = None
+        self._streams: dict[int, Stream] = {}
+        self._numbers = itertools.count()
+
+    @property
+    def streams(self) -> Iterable[Stream]:
+        """The streams there are, in the order in which they began."""
+        return self._streams.values()
+
+    def publish(self, resources: ResourceSet) -> None:
+        """Serve these resources from now on."""
+        self._resources = resources
+        for stream in self._streams.values():
+            stream.session.offer(resources)
+            stream.woken.set()
+
+    def end(self) -> None:
+        """End every stream; clients come back when there is a control plane again."""
+        for stream in self._streams.values():
+            stream.end()
+
+    def calling(self, service: str, address: str) -> Iterator[Node]:
+        """Find the clients that follow a service and may still call that address of it, one after the other."""
+        for stream in self._streams.values():
+            session = stream.session
+            if session.follows(Type.CLUSTER_LOAD_ASSIGNMENT, service) and not session.has_left(service, address):
+                yield stream.node
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """Make the handler to add to a server. It takes and gives bytes."""
+        method: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(self._serve)
+        return grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": method})
+
+    async def _serve(self, _: object, context: Context) -> None:
+        stream = Stream(peer=context.peer())
+        number = next(self._numbers)
+        self._streams[number] = stream
+        if self._resources:
+            stream.session.offer(self._resources)
+        reader = asyncio.create_task(self._read(stream, context))
+        try:
+            await self._write(stream, context)
+            if reader.done():
+                reader.result()
+        finally:
+            reader.cancel()
+            del self._streams[number]
+            self.answered.send()
+
+    async def _read(self, stream: Stream, context: Context) -> None:
+        try:
+            while (data := await context.read()) is not grpc.aio.EOF:
+                await self._receive(stream, data, context)
+        finally:
+            stream.end()
+
+    async def _receive(self, stream: Stream, data: bytes, context: Context) -> None:
+        try:
+            request = DiscoveryRequest.FromString(data)
+        except DecodeError:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a DiscoveryRequest")
+        if not request.type_url:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a type_url")
+        refusal = stream.session.receive(request)
+        if refusal:
+            log.warning(
+                "a client refused what it was sent and keeps what it had",
+                extra={"node": stream.node.id, "type": refusal.type.value, "reason": refusal.reason},
+            )
+        stream.woken.set()
+        self.answered.send()
+
+    async def _write(self, stream: Stream, context: Context) -> None:
+        while not stream.ended:
+            while response := stream.session.take():
+                await context.write(response.encode())
+            await stream.woken.wait()
+            stream.woken.clear()

@@ -1,0 +1,254 @@
+"""One xDS stream without its socket: requests in, responses out. No clock, no tasks, nothing left to chance.
+
+The rules are those of state-of-the-world ADS as gRPC clients speak it (xds.md section 5; A27, A40, A46, A53; Envoy's
+xds_protocol). A request of a type is one of four kinds, and the table says what each does:
+
+| kind  | when                                              | names   | sent      | verdict on responses |
+|-------|---------------------------------------------------|---------|-----------|----------------------|
+| first | nothing was sent of the type, or no nonce is given| taken   | forgotten | none                 |
+| stale | its nonce is not that of the last response        | ignored*| kept      | noted for that nonce |
+| ack   | the last nonce, no error                          | taken   | kept      | accepted             |
+| nack  | the last nonce, and an error                      | taken   | kept      | refused              |
+
+* except that what it leaves out is remembered: the client has dropped it, and if its next valid request names it again,
+it is sent again. Otherwise a client that leaves and returns while a response is under way would wait for ever.
+
+What is due is never queued: it is worked out from what the client was sent and what there is, when a response is taken.
+A client that reads slowly therefore gets only the newest state, and costs no memory while it doesn't read.
+
+After a refusal the client keeps its last good resource. The refused one counts as sent: it is not sent again until it
+changes.
+"""
+
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import NamedTuple
+
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+
+from gossamer_mesh.xds.resources import Resource, ResourceSet
+from gossamer_mesh.xds.types import BY_URL, Type
+
+WILDCARD = "*"
+
+
+class Node(NamedTuple):
+    """Who a client says it is, in the first request of its stream."""
+
+    id: str = ""
+    cluster: str = ""
+    user_agent: str = ""
+    """The client library and its version, for example `gRPC Go 1.85.0`."""
+
+
+class Refusal(NamedTuple):
+    """A client's reason to refuse what it was sent."""
+
+    type: Type
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Response:
+    """What a client is to be sent."""
+
+    type: Type
+    version: str
+    nonce: str
+    resources: tuple[Resource, ...]
+
+    def encode(self) -> bytes:
+        """Make the DiscoveryResponse: a head of its own, and the bytes that all streams share."""
+        head = DiscoveryResponse(version_info=self.version, type_url=self.type.url, nonce=self.nonce)
+        return b"".join((head.SerializeToString(), *(resource.wire for resource in self.resources)))
+
+
+class _Kind(Enum):
+    FIRST = auto()
+    STALE = auto()
+    ACK = auto()
+    NACK = auto()
+
+
+class _Sent(NamedTuple):
+    resource: Resource
+    nonce: int
+
+
+@dataclass(kw_only=True)
+class Subscription:
+    """What a client follows of one type, and what it said to what it was sent."""
+
+    type: Type
+    names: frozenset[str] = frozenset()
+    """Without the wildcard."""
+    wildcard: bool = False
+    sent_version: str = ""
+    accepted_version: str = ""
+    refusal: str = ""
+    """Why it refused a response of which it has accepted nothing newer yet; empty if there is none."""
+    refusals: int = 0
+    _nonce: int = 0
+    """Of the last response; 0: nothing was sent."""
+    _named: bool = False
+    """Whether the stream ever named a resource of the type: from then on, no names means none."""
+    _sent: dict[str, Resource] = field(default_factory=dict)
+    """The latest of each name that the client was sent and still follows."""
+    _dropped: frozenset[str] = frozenset()
+    """What stale requests left out: the client has dropped it, and if it asks for it again, needs it again."""
+    _unanswered: dict[str, _Sent] = field(default_factory=dict)
+    """What of it the client has neither accepted nor refused yet."""
+    _refused: frozenset[str] = frozenset()
+    """What was in the response that it refused last."""
+    _accepted: dict[str, Resource] = field(default_factory=dict)
+    """The latest of each name that the client accepted and still follows."""
+
+    def receive(self, request: DiscoveryRequest) -> Refusal | None:
+        """Take a request in. Tells a refusal that was not told before."""
+        kind = self._kind(request)
+        if kind is _Kind.FIRST:
+            self._forget(self._sent.keys() | self._accepted.keys())
+            self._nonce = 0
+        if kind is _Kind.STALE:
+            self._dropped |= frozenset() if self.wildcard else self._sent.keys() - set(request.resource_names)
+        else:
+            self._forget(self._dropped)
+            self._follow(frozenset(request.resource_names))
+        return None if kind is _Kind.FIRST else self._judge(request)
+
+    def due(self, resources: ResourceSet) -> tuple[Resource, ...] | None:
+        """Tell what has to be sent for the client to hold what there is; none if nothing has to."""
+        wanted = [resources.get(self.type, name) for name in sorted(self._wanted(resources))]
+        changed = [resource for resource in wanted if not resource.same(self._sent.get(resource.name))]
+        waits_for_all = self.wildcard and not self._nonce
+        if not changed and not waits_for_all:
+            return None
+        return tuple(wanted if self.type.full_state else changed)
+
+    def sending(self, resources: tuple[Resource, ...], version: str, nonce: int) -> None:
+        """Note what is sent."""
+        self._nonce, self.sent_version = nonce, version
+        for resource in resources:
+            self._sent[resource.name] = resource
+            self._unanswered[resource.name] = _Sent(resource, nonce)
+
+    def has_left(self, name: str, address: str) -> bool:
+        """Tell whether the client accepted the latest it was sent of that name, and that lacks the address."""
+        accepted = self._accepted.get(name)
+        return accepted is not None and name not in self._unanswered and address not in accepted.addresses
+
+    def _kind(self, request: DiscoveryRequest) -> _Kind:
+        if not self._nonce or not request.response_nonce:
+            return _Kind.FIRST
+        if request.response_nonce != str(self._nonce):
+            return _Kind.STALE
+        return _Kind.NACK if request.HasField("error_detail") else _Kind.ACK
+
+    def _follow(self, names: frozenset[str]) -> None:
+        """Take the names of a request: no names at all means everything, for types that are deleted by leaving out."""
+        self._named = self._named or bool(names)
+        self.wildcard = self.type.full_state and (WILDCARD in names or not self._named)
+        self.names = names - {WILDCARD}
+        if not self.wildcard:
+            self._forget(self._sent.keys() - self.names)
+
+    def _forget(self, names: AbstractSet[str]) -> None:
+        """Count these as never sent: the client has dropped them."""
+        for held in (self._sent, self._unanswered, self._accepted):
+            for name in names & held.keys():
+                del held[name]
+        self._dropped = frozenset()
+        self._refused -= names
+        self._end_refusal()
+
+    def _end_refusal(self) -> None:
+        """Show no refusal of what was accepted or dropped since."""
+        if not self._refused:
+            self.refusal = ""
+
+    def _wanted(self, resources: ResourceSet) -> frozenset[str]:
+        return self.names.union(resources.names(self.type)) if self.wildcard else self.names
+
+    def _judge(self, request: DiscoveryRequest) -> Refusal | None:
+        """Note what the client said to a response. Answers come in order, so it covers the ones before as well."""
+        answered = self._answered(request.response_nonce)
+        if not request.HasField("error_detail"):
+            self._accepted.update(answered)
+            self.accepted_version = request.version_info
+            if not self._refused.isdisjoint(answered):
+                self._refused = frozenset()
+                self._end_refusal()
+            return None
+        reason = request.error_detail.message or "no reason given"
+        repeated = reason == self.refusal
+        self.refusal, self.refusals = reason, self.refusals + 1
+        self._refused = frozenset(answered) or self._refused
+        return None if repeated else Refusal(self.type, reason)
+
+    def _answered(self, nonce: str) -> Mapping[str, Resource]:
+        number = int(nonce) if nonce.isdecimal() else 0
+        answered = {name: sent.resource for name, sent in self._unanswered.items() if sent.nonce <= number}
+        for name in answered:
+            del self._unanswered[name]
+        return answered
+
+
+class Session:
+    """One stream: what its client follows, and what it is due."""
+
+    def __init__(self) -> None:
+        self.node: Node | None = None
+        """None until the first request."""
+        self._subscriptions: dict[Type, Subscription] = {}
+        self._resources: ResourceSet | None = None
+        self._last_nonce = 0
+
+    @property
+    def subscriptions(self) -> Iterator[Subscription]:
+        """What the client follows, of each type that it asked for."""
+        return (self._subscriptions[type_] for type_ in Type if type_ in self._subscriptions)
+
+    def receive(self, request: DiscoveryRequest) -> Refusal | None:
+        """Take a request in. Tells a refusal that was not told before. A type that is not served here is ignored."""
+        if self.node is None:
+            self.node = _node(request)
+        type_ = BY_URL.get(request.type_url)
+        if type_ is None:
+            return None
+        return self._subscriptions.setdefault(type_, Subscription(type=type_)).receive(request)
+
+    def offer(self, resources: ResourceSet) -> None:
+        """Say what there is now."""
+        self._resources = resources
+
+    def take(self) -> Response | None:
+        """Take the next response that is due, in the order of make before break; none if nothing is."""
+        if self._resources is None:
+            return None
+        for subscription in self.subscriptions:
+            due = subscription.due(self._resources)
+            if due is not None:
+                return self._send(subscription, due, self._resources.versions[subscription.type])
+        return None
+
+    def follows(self, type_: Type, name: str) -> bool:
+        """Tell whether the client follows that name."""
+        subscription = self._subscriptions.get(type_)
+        return subscription is not None and (name in subscription.names or subscription.wildcard)
+
+    def has_left(self, service: str, address: str) -> bool:
+        """Tell whether the client accepted the latest assignment it was sent, and that lacks the address."""
+        subscription = self._subscriptions.get(Type.CLUSTER_LOAD_ASSIGNMENT)
+        return subscription is not None and subscription.has_left(service, address)
+
+    def _send(self, subscription: Subscription, resources: tuple[Resource, ...], version: str) -> Response:
+        self._last_nonce += 1
+        subscription.sending(resources, version, self._last_nonce)
+        return Response(type=subscription.type, version=version, nonce=str(self._last_nonce), resources=resources)
+
+
+def _node(request: DiscoveryRequest) -> Node:
+    node = request.node
+    return Node(node.id, node.cluster, f"{node.user_agent_name} {node.user_agent_version}".strip())

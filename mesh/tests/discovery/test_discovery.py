@@ -1,0 +1,130 @@
+"""What is believed and published: nothing before the first full reading, every change once, nothing while silent."""
+
+import asyncio
+import contextlib
+
+import pytest
+
+from gossamer_mesh.discovery import Discovery, MemorySource, SecondLook, Snapshot
+from gossamer_mesh.model import Health, Instance, Service
+
+
+def instances(*ids, health=Health.PASSING):
+    return [Instance(id=id_, host="10.0.0.1", port=n, health=health) for n, id_ in enumerate(ids, start=1)]
+
+
+class Followed:
+    """A discovery that follows a source in memory."""
+
+    def __init__(self, delay):
+        self.source = MemorySource()
+        self.published: asyncio.Queue[Snapshot] = asyncio.Queue()
+        self.discovery = Discovery(
+            self.source, publish=self.published.put_nowait, second_look=SecondLook(delay=delay, window=3)
+        )
+
+    async def next(self):
+        async with asyncio.timeout(5):
+            return await self.published.get()
+
+    async def rest(self):
+        """Let the tasks that are ready run."""
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+
+@contextlib.asynccontextmanager
+async def following(*, delay=8.0):
+    followed = Followed(delay)
+    task = asyncio.create_task(followed.discovery.run())
+    await followed.rest()
+    yield followed
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def ids(snapshot, service="catalog"):
+    return [each.id for each in snapshot.mesh.services[service].instances if each.callable]
+
+
+async def test_nothing_is_published_before_everything_was_read():
+    async with following() as followed:
+        assert followed.discovery.snapshot is None
+        followed.source.put("catalog", instances("a"))
+        assert ids(await followed.next()) == ["a"]
+
+
+async def test_versions_count_changes_and_a_reading_without_change_is_none():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a"))
+        followed.source.put("catalog", instances("a"))
+        followed.source.put("catalog", instances("a", "b"))
+        assert [(await followed.next()).version for _ in range(2)] == [1, 2]
+        assert followed.published.empty()
+
+
+async def test_a_service_that_is_gone_stays_known():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a"))
+        followed.source.remove("catalog")
+        await followed.next()
+        assert ids(await followed.next()) == []
+
+
+async def test_while_the_source_is_silent_nothing_changes_but_its_age():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a"))
+        await followed.next()
+        followed.source.fail("gone")
+        assert followed.discovery.error == "gone"
+        assert followed.published.empty()
+        before = followed.discovery.age
+        await asyncio.sleep(0.01)
+        assert followed.discovery.age > before
+
+
+async def test_a_source_that_answers_again_is_no_longer_in_error():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a"))
+        followed.source.fail("gone")
+        followed.source.put("catalog", instances("a"))
+        assert followed.discovery.error == ""
+        assert followed.discovery.age < 1
+
+
+async def test_a_mass_removal_waits_for_the_second_look():
+    async with following(delay=0.05) as followed:
+        followed.source.put("catalog", instances("a", "b"))
+        followed.source.put("catalog", instances("a", "b", health=Health.CRITICAL))
+        await followed.next()
+        held = await followed.next()
+        assert ids(held) == ["a", "b"]
+        assert [(h.service, h.before, h.after) for h in held.held] == [("catalog", 2, 0)]
+        acted = await followed.next()
+        assert (ids(acted), acted.held) == ([], ())
+
+
+async def test_a_second_look_asks_the_source_again():
+    """What the second look finds counts, not what was told before it."""
+    async with following(delay=0.05) as followed:
+        followed.source.put("catalog", instances("a", "b"))
+        followed.source.restart()
+        await followed.next()
+        assert ids(await followed.next()) == ["a", "b"]
+        followed.source._services = {"catalog": Service.of("catalog", instances("a", "b"))}
+        acted = await followed.next()
+        assert (ids(acted), acted.held) == (["a", "b"], ())
+
+
+async def test_what_is_held_stays_held_while_the_source_is_silent():
+    async with following(delay=0.05) as followed:
+        followed.source.put("catalog", instances("a", "b"))
+        followed.source.put("catalog", [])
+        followed.source.fail("gone")
+        await followed.next()
+        await followed.next()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await followed.published.get()
+        assert ids(followed.discovery.snapshot) == ["a", "b"]

@@ -1,0 +1,112 @@
+"""A mesh from a file: what it may say, what is refused with its place, and that a change is read."""
+
+import asyncio
+
+import pytest
+
+from gossamer_mesh.discovery import FileSource, SourceError
+from gossamer_mesh.discovery.file import parse
+from gossamer_mesh.model import Health, Instance, Mesh, Service
+
+GOOD = """
+services:
+  catalog:
+    - {id: c2, address: "127.0.0.1:20001", health: critical, version: v2, zone: b, language: go}
+    - {id: c1, address: "[::1]:20000", contracts: [shop.catalog.v1.CatalogService]}
+"""
+
+
+def test_a_file_is_read():
+    assert parse(GOOD, "mesh.yaml") == Mesh.of(
+        [
+            Service.of(
+                "catalog",
+                [
+                    Instance(id="c1", host="::1", port=20000, contracts=("shop.catalog.v1.CatalogService",)),
+                    Instance(
+                        id="c2",
+                        host="127.0.0.1",
+                        port=20001,
+                        health=Health.CRITICAL,
+                        version="v2",
+                        zone="b",
+                        language="go",
+                    ),
+                ],
+            )
+        ]
+    )
+
+
+def test_json_is_read_too():
+    assert parse('{"services": {"tax": [{"id": "t", "address": "127.0.0.1:1"}]}}', "mesh.json").services["tax"]
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("services: [", "expected YAML or JSON in mesh.yaml"),
+        ("[]", "expected a mapping `services` in mesh.yaml"),
+        ("services: {catalog: 1}", "a list of instances at mesh.yaml: services.catalog"),
+        ("services: {catalog: [1]}", r"at mesh.yaml: services.catalog\[0\], found int"),
+        ("services: {catalog: [{id: a}]}", r"expected id, address .* services.catalog\[0\]"),
+        ("services: {catalog: [{id: a, address: '127.0.0.1:1', color: red}]}", "color"),
+        ("services: {catalog: [{id: a, address: localhost}]}", "found 'localhost'"),
+        ("services: {catalog: [{id: a, address: '127.0.0.1:http'}]}", "found '127.0.0.1:http'"),
+        ("services: {catalog: [{id: a, address: '127.0.0.1:1', health: fine}]}", "expected one of .*'passing'"),
+        ("services: {catalog: [{id: a, address: '127.0.0.1:1', contracts: x}]}", "expected a list .*contracts"),
+        (
+            "services: {catalog: [{id: a, address: '127.0.0.1:1'}, {id: a, address: '127.0.0.1:2'}]}",
+            "expected each id once",
+        ),
+    ],
+)
+def test_what_is_wrong_is_refused_with_its_place(text, place):
+    with pytest.raises(SourceError, match=place):
+        parse(text, "mesh.yaml")
+
+
+class Told:
+    """A listener that keeps what it is told."""
+
+    def __init__(self):
+        self.events = asyncio.Queue()
+
+    def heard(self):
+        pass
+
+    def read(self, mesh, *, restarted=False):
+        del restarted
+        self.events.put_nowait(mesh)
+
+    def failed(self, reason):
+        self.events.put_nowait(reason)
+
+    async def next(self):
+        async with asyncio.timeout(5):
+            return await self.events.get()
+
+
+async def test_a_change_of_the_file_is_read_and_a_bad_one_is_told(tmp_path):
+    path, told = tmp_path / "mesh.yaml", Told()
+    path.write_text(GOOD)
+    task = asyncio.create_task(FileSource(path, every=0.01).watch(told))
+    assert (await told.next()).services.keys() == {"catalog"}
+    path.write_text("services: [")
+    assert "expected YAML" in await told.next()
+    replacement = tmp_path / "new"
+    replacement.write_text("services: {tax: []}")
+    replacement.replace(path)
+    assert (await told.next()).services.keys() == {"tax"}
+    path.unlink()
+    assert "can't be read" in await told.next()
+    task.cancel()
+
+
+async def test_a_file_that_is_not_there_is_told_once_and_read_when_it_comes(tmp_path):
+    path, told = tmp_path / "mesh.yaml", Told()
+    task = asyncio.create_task(FileSource(path, every=0.01).watch(told))
+    assert "can't be read" in await told.next()
+    path.write_text(GOOD)
+    assert (await told.next()).services.keys() == {"catalog"}
+    task.cancel()

@@ -1,0 +1,82 @@
+"""A gRPC client's side of one session, spelled out: what it asks for, and what it says to what it is sent."""
+
+from collections.abc import Iterable
+
+from envoy.config.core.v3.base_pb2 import Node
+from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
+
+from gossamer_mesh.model import Endpoint, Plan, Retry, Route
+from gossamer_mesh.xds.resources import Resources, ResourceSet
+from gossamer_mesh.xds.session import Refusal, Response, Session
+from gossamer_mesh.xds.types import Type
+
+LDS, RDS, CDS, EDS = Type.LISTENER, Type.ROUTE_CONFIGURATION, Type.CLUSTER, Type.CLUSTER_LOAD_ASSIGNMENT
+
+
+def plan(service: str, *ports: int, retried: Iterable[str] = ()) -> Plan:
+    """A plan with instances on these ports."""
+    retry = Retry(on=("unavailable",), times=3)
+    routes = (*(Route(path=path, retry=retry) for path in retried), Route(path=None))
+    endpoints = tuple(Endpoint(host="127.0.0.1", port=port, zone="a") for port in ports)
+    return Plan(service=service, routes=routes, endpoints=endpoints)
+
+
+class Conversation:
+    """One session and the client that talks to it."""
+
+    def __init__(self, *plans: Plan) -> None:
+        self.session = Session()
+        self._resources = Resources(boot="boot")
+        self.publish(*plans)
+
+    def publish(self, *plans: Plan) -> ResourceSet:
+        """Change what there is."""
+        resources = self._resources.update(plans)
+        self.session.offer(resources)
+        return resources
+
+    def ask(
+        self, type_: Type, *names: str, nonce: str = "", version: str = "", error: str | None = None
+    ) -> Refusal | None:
+        """Send a request as it would be on the wire."""
+        request = DiscoveryRequest(
+            type_url=type_.url, resource_names=names, response_nonce=nonce, version_info=version, node=Node(id="client")
+        )
+        if error is not None:
+            request.error_detail.message = error
+        return self.session.receive(request)
+
+    def take(self) -> Response:
+        """The next response, which must be due."""
+        response = self.session.take()
+        assert response is not None, "no response is due"
+        return response
+
+    def accept(self, response: Response, *names: str) -> None:
+        """ACK a response, with these names from now on."""
+        self.ask(response.type, *names, nonce=response.nonce, version=response.version)
+
+    def refuse(self, response: Response, *names: str, reason: str = "bad") -> Refusal | None:
+        """NACK a response."""
+        return self.ask(response.type, *names, nonce=response.nonce, error=reason)
+
+    def settle(self, type_: Type, *names: str) -> Response:
+        """Ask for names for the first time, take what is sent and accept it."""
+        self.ask(type_, *names)
+        response = self.take()
+        self.accept(response, *names)
+        return response
+
+    def quiet(self) -> bool:
+        """Whether nothing is due."""
+        return self.session.take() is None
+
+
+def names(response: Response) -> list[str]:
+    """What a response holds."""
+    return [resource.name for resource in response.resources]
+
+
+def decoded(response: Response) -> DiscoveryResponse:
+    """A response as a client reads it."""
+    return DiscoveryResponse.FromString(response.encode())
