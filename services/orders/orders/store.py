@@ -1,0 +1,319 @@
+"""Keeps orders in PostgreSQL. Says nothing about what may happen to an order: the domain does.
+
+An order, its lines, its history and the request that made it are written by one statement, and so in one transaction.
+Which request was answered with what is a row of its own with a unique key, so of two instances that get the same
+request at once one writes, and the other waits for it and gives the first answer.
+
+Needs no restart when PostgreSQL has been away: connections that broke are replaced when they are needed next.
+
+    StoreError
+        StoreUnavailableError  it is away: asking again later may help
+        StoreRefusedError      it can't be used as it is: only when it is opened
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from orders import migrations
+from orders.domain import (
+    Line,
+    Order,
+    OrderNotFoundError,
+    OrderState,
+    Request,
+    RequestIdReusedError,
+    StateChange,
+)
+from orders.migrations import MigrationError
+from orders.money import Money
+from orders.page_token import Position
+
+CHANNEL = "order_changes"
+"""Where each change of an order is told, with the order's id."""
+
+PATIENCE = 2.0
+"""Seconds that a question waits for the store: less than a call's usual deadline, so the caller hears why."""
+
+AWAY: tuple[type[Exception], ...] = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # starting up, shutting down, took too long
+    asyncpg.InsufficientResourcesError,  # no connection left, disk full
+    asyncpg.InternalClientError,  # a connection that broke a moment ago is used before it is known to be broken
+)
+"""What a store that is away looks like."""
+
+_REFUSED: tuple[type[Exception], ...] = (
+    asyncpg.InvalidAuthorizationSpecificationError,  # wrong role or password
+    asyncpg.InvalidCatalogNameError,  # no such database
+    asyncpg.InsufficientPrivilegeError,  # another service's database
+)
+_GIVEN_UP: tuple[type[BaseException], ...] = (*AWAY, asyncio.CancelledError)
+
+_SETTINGS = {"statement_timeout": "5s", "idle_in_transaction_session_timeout": "5s", "timezone": "UTC"}
+_SELECT = """
+SELECT id, customer_id,
+  ARRAY(SELECT l FROM order_lines l WHERE l.order_id = o.id ORDER BY l.position) AS lines,
+  ARRAY(SELECT c FROM order_state_changes c WHERE c.order_id = o.id ORDER BY c.sequence) AS history
+FROM orders o"""
+
+_PLACE = """
+WITH request AS (
+  INSERT INTO requests (id, fingerprint, order_id, sequence) VALUES ($1, $2, $3, 1)
+  ON CONFLICT (id) DO NOTHING RETURNING order_id
+), placed AS (
+  INSERT INTO orders (id, customer_id, create_time) SELECT order_id, $4, $6 FROM request
+), change AS (
+  INSERT INTO order_state_changes (order_id, sequence, state, time) SELECT order_id, 1, $5, $6 FROM request
+), lines AS (
+  INSERT INTO order_lines
+    (order_id, position, product_id, product_name, quantity, currency, unit_price_units, unit_price_nanos)
+  SELECT order_id, line.*
+  FROM request, unnest($7::smallint[], $8::text[], $9::text[], $10::int[], $11::text[], $12::bigint[], $13::int[]) line
+)
+SELECT true FROM request"""
+
+_START = 30.0
+_RETRY = 0.2
+
+log = logging.getLogger(__name__)
+
+
+class StoreError(Exception):
+    """The store can't be used."""
+
+
+class StoreUnavailableError(StoreError):
+    """The store can't be reached, or did not answer in time; asking again later may help."""
+
+
+class StoreRefusedError(StoreError):
+    """The store does not take this role, password or database, or holds what this version did not make."""
+
+
+@asynccontextmanager
+async def open_store(url: str) -> AsyncIterator["Store"]:
+    """Connect, bring the database up to date, and close at the end.
+
+    Waits up to 30 s for a PostgreSQL that is not there yet, then raises StoreUnavailableError. Raises StoreRefusedError
+    for what waiting does not change.
+    """
+    await _bring_up_to_date(url)
+    pool = asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=4,  # each is a process of PostgreSQL
+        max_inactive_connection_lifetime=30,
+        timeout=PATIENCE,
+        reset=_nothing,
+        server_settings=_SETTINGS,
+    )
+    async with pool:
+        yield Store(pool)
+
+
+async def _nothing(_connection: Any) -> None:
+    """Leave a connection as it is when it is given back: nothing was set on it, so nothing has to be undone."""
+
+
+async def _bring_up_to_date(url: str) -> None:
+    try:
+        connection = await _first_connection(url)
+    except (
+        asyncpg.InvalidAuthorizationSpecificationError,
+        asyncpg.InvalidCatalogNameError,
+        asyncpg.DataError,
+    ) as error:
+        raise StoreRefusedError(f"the store does not take DATABASE_URL: {error}") from error
+    try:
+        for name in await migrations.apply(connection):
+            log.info("migration applied: %s", name)
+    except MigrationError as error:
+        raise StoreRefusedError(f"the database can't be used: {error}") from error
+    finally:
+        await connection.close()
+
+
+async def _first_connection(url: str) -> Any:
+    try:
+        async with asyncio.timeout(_START):
+            while True:
+                try:
+                    return await asyncpg.connect(url, timeout=PATIENCE)
+                except AWAY as error:
+                    log.warning("waiting for the store: %s", error)
+                    await asyncio.sleep(_RETRY)
+    except TimeoutError as error:
+        raise StoreUnavailableError(f"the store did not answer within {_START:.0f} s") from error
+
+
+class Store:
+    """Orders in PostgreSQL. Every method raises StoreUnavailableError while it is away."""
+
+    def __init__(self, pool: Any) -> None:
+        """Use a pool of asyncpg, which stays the caller's to close."""
+        self._pool = pool
+
+    async def answer(self, request: Request) -> Order | None:
+        """Return what a request was answered with; None when it is new. Raises RequestIdReusedError."""
+        async with self._session() as session:
+            return await _answer(session, request)
+
+    async def place(self, request: Request, order: Order) -> Order:
+        """Store a new order as the answer to a request, and return it: the first one if the request was answered.
+
+        Raises RequestIdReusedError.
+        """
+        placed = order.history[0]
+        lines = zip(*(_columns(position, line) for position, line in enumerate(order.lines)), strict=True)
+        values = (request.id, request.fingerprint, order.id, order.customer_id, placed.state, placed.time, *lines)
+        async with self._session() as session:
+            if await session.fetchval(_PLACE, *values):
+                return order
+            return await _first_answer(session, request)
+
+    async def cancel(self, request: Request, order_id: UUID, *, time: datetime) -> Order:
+        """Cancel an order as the answer to a request, and return it: the first answer if the request was answered.
+
+        Raises OrderNotFoundError, OrderNotCancellableError, RequestIdReusedError.
+        """
+        async with self._session() as session:
+            async with session.transaction():
+                await session.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order_id)
+                answer = await _answer(session, request)
+                if answer:
+                    return answer
+                order = (await _order(session, order_id)).cancelled(time=time)
+                if await _remember(session, request, order):
+                    await _insert_change(session, order)
+                    return order
+            return await _first_answer(session, request)
+
+    async def get(self, order_id: UUID) -> Order:
+        """Return one order. Raises OrderNotFoundError."""
+        async with self._session() as session:
+            return await _order(session, order_id)
+
+    async def newest(self, *, customer_id: str, after: Position | None, limit: int) -> list[Order]:
+        """Return orders of a customer ("": of all), newest first, from the one after a position."""
+        conditions, values = ["true"], list[object]([limit])
+        if customer_id:
+            values.append(customer_id)
+            conditions.append(f"customer_id = ${len(values)}")
+        if after:
+            values += [after.create_time, after.order_id]
+            conditions.append(f"(create_time, id) < (${len(values) - 1}, ${len(values)})")
+        query = f"WHERE {' AND '.join(conditions)} ORDER BY create_time DESC, id DESC LIMIT $1"
+        async with self._session() as session:
+            return await _orders(session, query, *values)
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator[Any]:
+        """Lend a connection for one answer, and say so when the store is away."""
+        try:
+            async with asyncio.timeout(PATIENCE), self._pool.acquire() as session:
+                try:
+                    yield session
+                except _GIVEN_UP:
+                    with suppress(asyncpg.InterfaceError):  # the pool has dropped it already
+                        session.terminate()  # giving it back would wait for the store once more
+                    raise
+                except asyncpg.InterfaceError as error:
+                    if _broken(session):
+                        raise StoreUnavailableError("the connection to the store broke") from error
+                    raise
+        except AWAY as error:
+            raise StoreUnavailableError(f"the store is away: {error!r}") from error
+
+
+def _broken(session: Any) -> bool:
+    try:
+        return bool(session.is_closed())
+    except asyncpg.InterfaceError:  # the pool has dropped it
+        return True
+
+
+async def _remember(session: Any, request: Request, order: Order) -> bool:
+    """Make an order the answer to a request; False when it was answered before, perhaps a moment ago elsewhere."""
+    return bool(
+        await session.fetchval(
+            "INSERT INTO requests (id, fingerprint, order_id, sequence) VALUES ($1, $2, $3, $4)"
+            " ON CONFLICT (id) DO NOTHING RETURNING true",
+            request.id,
+            request.fingerprint,
+            order.id,
+            len(order.history),
+        )
+    )
+
+
+async def _answer(session: Any, request: Request) -> Order | None:
+    row = await session.fetchrow("SELECT fingerprint, order_id, sequence FROM requests WHERE id = $1", request.id)
+    if row is None:
+        return None
+    if row["fingerprint"] != request.fingerprint:
+        raise RequestIdReusedError
+    order = await _order(session, row["order_id"])
+    return order.as_of(row["sequence"])
+
+
+async def _first_answer(session: Any, request: Request) -> Order:
+    answer = await _answer(session, request)
+    if answer is None:
+        raise LookupError(f"request {request.id} was answered, but its answer can't be found")
+    return answer
+
+
+async def _insert_change(session: Any, order: Order) -> None:
+    """Write the newest change, and tell it to whoever follows once the transaction is through."""
+    change = order.history[-1]
+    await session.execute(
+        "INSERT INTO order_state_changes (order_id, sequence, state, time) VALUES ($1, $2, $3, $4)",
+        order.id,
+        change.sequence,
+        int(change.state),
+        change.time,
+    )
+    await session.execute("SELECT pg_notify($1, $2)", CHANNEL, str(order.id))
+
+
+async def _order(session: Any, order_id: UUID) -> Order:
+    found = await _orders(session, "WHERE id = $1", order_id)
+    if not found:
+        raise OrderNotFoundError
+    return found[0]
+
+
+async def _orders(session: Any, query: str, *values: object) -> list[Order]:
+    return [_whole(row) for row in await session.fetch(f"{_SELECT} {query}", *values)]
+
+
+def _whole(row: Any) -> Order:
+    return Order(
+        id=row["id"],
+        customer_id=row["customer_id"],
+        lines=tuple(_line(line) for line in row["lines"]),
+        history=tuple(_change(change) for change in row["history"]),
+    )
+
+
+def _columns(position: int, line: Line) -> tuple[object, ...]:
+    price = line.unit_price
+    return position, line.product_id, line.product_name, line.quantity, price.currency, price.units, price.nanos
+
+
+def _line(row: Any) -> Line:
+    price = Money.of(row["currency"], row["unit_price_units"], row["unit_price_nanos"])
+    return Line(row["product_id"], row["product_name"], row["quantity"], price)
+
+
+def _change(row: Any) -> StateChange:
+    return StateChange(row["sequence"], OrderState(row["state"]), row["time"].astimezone(UTC))

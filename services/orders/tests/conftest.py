@@ -1,0 +1,176 @@
+"""Peers for tests of the service: a real PostgreSQL, a catalog on plain gRPC, and the service in its own processes."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import hypothesis
+import pytest
+from google.type.money_pb2 import Money
+from harness.postgres import PostgresServer, running_postgres
+
+from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from shop.orders.v1.orders_pb2_grpc import OrdersServiceStub
+
+# How long an example takes says how busy the machine is, not whether it is right; every test has a deadline anyway.
+hypothesis.settings.register_profile("gossamer", deadline=None)
+hypothesis.settings.load_profile("gossamer")
+
+ROOT = Path(__file__).parents[3]
+PATIENCE = 30
+PRICES = {
+    "blue-cup": Money(currency_code="EUR", units=7, nanos=50_000_000),
+    "brass-desk-lamp": Money(currency_code="EUR", units=49, nanos=900_000_000),
+    "dollar-mug": Money(currency_code="USD", units=5),
+}
+
+
+class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
+    """A catalog on grpcio's own server: it knows nothing of the kit."""
+
+    def __init__(self) -> None:
+        self.prices = dict(PRICES)
+        self.answering = threading.Event()
+        self.answering.set()
+        self.time_left: list[float] = []
+        self.port = 0
+        self._server: Any = None
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(None).wait()
+
+    def BatchGetProducts(self, request: Any, context: Any) -> Any:
+        self.time_left.append(context.time_remaining())
+        self.answering.wait(PATIENCE)
+        found = [product_id for product_id in request.ids if product_id in self.prices]
+        missing = [product_id for product_id in request.ids if product_id not in found]
+        return catalog_pb2.BatchGetProductsResponse(products=map(self._product, found), missing_ids=missing)
+
+    def _product(self, product_id: str) -> Any:
+        name = product_id.replace("-", " ").capitalize()
+        return catalog_pb2.Product(id=product_id, name=name, price=self.prices[product_id])
+
+
+class OrdersProcess:
+    """One instance of the service, and a client of it that is grpcio's own."""
+
+    def __init__(self, database: str, catalog: str, log: Path) -> None:
+        self.log = log
+        environment = os.environ | {
+            "GOSSAMER_SERVICE": "orders",
+            "GOSSAMER_DISCOVERY": f"static:catalog={catalog}",
+            "GOSSAMER_DRAIN": "5s",
+            "DATABASE_URL": database,
+            "PYTHONPATH": str(ROOT / "services" / "orders"),
+        }
+        with log.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "orders"], env=environment, stdout=subprocess.PIPE, stderr=stderr
+            )
+        self.channel: Any = None
+
+    def connect(self) -> Any:
+        """Wait until it serves; return its client."""
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, self.log.read_text()
+        self.channel = grpc.insecure_channel(json.loads(line)["address"])
+        return OrdersServiceStub(self.channel)
+
+    def stop(self) -> int:
+        """Stop it in order; return its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        if self.channel:
+            self.channel.close()
+        self.process.kill()
+        self.process.wait(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres() -> Iterator[PostgresServer]:
+    """Runs for the whole session: a test that kills it takes `own_postgres`."""
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def url(shared_postgres: PostgresServer) -> str:
+    """The URL of a new and empty database."""
+    return shared_postgres.database(f"t{uuid.uuid4().hex[:12]}")
+
+
+@pytest.fixture(scope="session")
+def catalog_peer() -> Iterator[CatalogPeer]:
+    peer = CatalogPeer()  # type: ignore[abstract]  # orders asks nothing else of it
+    peer.start()
+    yield peer
+    peer.answering.set()
+    peer.stop()
+
+
+@pytest.fixture
+def catalog(catalog_peer: CatalogPeer) -> Iterator[CatalogPeer]:
+    """A catalog whose prices a test may change and whose answers it may hold back; whole again afterwards."""
+    yield catalog_peer
+    catalog_peer.prices = dict(PRICES)
+    catalog_peer.answering.set()
+
+
+@pytest.fixture(scope="session")
+def start_orders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str, str], OrdersProcess]]:
+    """Starts an instance on a database, with a catalog; all end with the session."""
+    with contextlib.ExitStack() as started:
+
+        def start(database: str, catalog: str) -> OrdersProcess:
+            process = OrdersProcess(database, catalog, tmp_path_factory.mktemp("orders") / "log")
+            started.callback(process.end)
+            return process
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def instances(
+    shared_postgres: PostgresServer, catalog_peer: CatalogPeer, start_orders: Callable[[str, str], OrdersProcess]
+) -> tuple[Any, Any]:
+    """Clients of two instances that share one database, which was empty when both were started at once."""
+    database = shared_postgres.database("orders")
+    one, two = (start_orders(database, catalog_peer.address) for _ in range(2))
+    return one.connect(), two.connect()
+
+
+@pytest.fixture
+def orders(instances: tuple[Any, Any]) -> Any:
+    """A client of one instance."""
+    return instances[0]
