@@ -1,0 +1,109 @@
+"""Starting probes in a mesh, and waiting for what the mesh comes to know of them."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pytest
+from conformance.otlp import Receiver
+from harness.consul import Consul
+from harness.control import ControlPlane
+from harness.probe import Language, Probe, launch, run_to_end
+
+WITHIN = 15.0
+"""Seconds for what has to come about on a busy machine."""
+
+
+class Mesh:
+    """One Consul and the control plane that reads it."""
+
+    def __init__(self, consul: Consul, control: ControlPlane) -> None:
+        self.consul = consul
+        self.control = control
+
+    async def until_passing(self, service: str, count: int) -> None:
+        """Wait until Consul knows so many healthy instances of a service."""
+
+        async def known() -> bool:
+            return len(await self.consul.instances(service)) == count
+
+        await until(known, f"{count} instances of {service}")
+
+
+class Probes:
+    """Starts probes, and ends those that are left."""
+
+    def __init__(self, mesh: Mesh, receiver: Receiver, programs: Path, folder: Path) -> None:
+        self._mesh = mesh
+        self._receiver = receiver
+        self._programs = programs
+        self._folder = folder
+        self._running: list[Probe] = []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for probe in self._running:
+            await probe.end(signal.SIGKILL)
+            if probe.instance in await self._mesh.consul.get("/v1/agent/services"):
+                await self._mesh.consul.deregister(probe.instance)
+
+    def environment(self, service: str, instance: str, **changes: str) -> dict[str, str]:
+        """What an instance in the mesh is told; `changes` are variables by name, empty to leave one out."""
+        return {
+            "GOSSAMER_SERVICE": service,
+            "GOSSAMER_INSTANCE": instance,
+            "CONSUL_HTTP_ADDR": self._mesh.consul.address,
+            "GRPC_XDS_BOOTSTRAP_CONFIG": self._mesh.control.bootstrap(f"test/{service}/{instance}"),
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self._receiver.endpoint,
+            "OTEL_METRIC_EXPORT_INTERVAL": "200",
+            **changes,
+        }
+
+    async def start(
+        self, language: Language, service: str = "", instance: str = "", *, joined: bool = True, **changes: str
+    ) -> Probe:
+        """Start an instance and wait until it is bound, and when `joined` until Consul knows it as healthy."""
+        if language.missing:
+            pytest.skip(f"{language.name}: this machine has no {language.missing}")
+        service = service or f"probe-{secrets.token_hex(3)}"
+        instance = instance or f"{service}-{language.name}-{secrets.token_hex(3)}"
+        command = await asyncio.to_thread(language.prepared, self._programs)
+        environment = {**language.environment, **self.environment(service, instance, **changes)}
+        child = await launch(command, environment, self._folder / f"{instance}.log")
+        probe = Probe(language.name, service, instance, child)
+        self._running.append(probe)
+        probe.announced = await child.announcement()
+        if joined:
+
+            async def known() -> bool:
+                return instance in await self._mesh.consul.instances(service)
+
+            await until(known, f"{instance} in Consul")
+        return probe
+
+    async def refused(self, language: Language, **changes: str) -> tuple[int, str, str]:
+        """Start an instance that must not come up. Gives its exit status and what it wrote on both streams."""
+        if language.missing:
+            pytest.skip(f"{language.name}: this machine has no {language.missing}")
+        command = await asyncio.to_thread(language.prepared, self._programs)
+        return await run_to_end(
+            command, {**language.environment, **self.environment("refused", "refused-1", **changes)}, WITHIN
+        )
+
+
+async def until(condition: Callable[[], Awaitable[Any]], what: str, within: float = WITHIN) -> None:
+    """Look again and again until something is so."""
+    try:
+        async with asyncio.timeout(within):
+            while not await condition():
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(f"expected {what} within {within} s") from None

@@ -1,0 +1,180 @@
+"""Rows drain and crash of the kit contract: instances end, in order or not, and callers don't notice."""
+
+import asyncio
+import json
+import secrets
+import signal
+import time
+
+import grpc
+import pytest
+from conformance.mesh import Mesh, Probes, until
+from conformance.peers import Load, caller_of
+from harness.probe import Language, Probe
+
+from gossamer.probe.v1 import probe_pb2 as pb
+
+RATE = 300.0
+WARM = 600
+"""Calls that must have ended well before anything is ended."""
+AFTERWARDS = 1200
+"""Calls from then on: more than are made until the instance has gone."""
+
+
+async def _two(language: Language, probes: Probes, **changes: str) -> tuple[Probe, Probe]:
+    service = f"pair-{secrets.token_hex(3)}"
+    one, other = await asyncio.gather(*(probes.start(language, service, **changes) for _ in range(2)))
+    return one, other
+
+
+def _short_wait() -> pb.WaitRequest:
+    request = pb.WaitRequest(key="load")
+    request.duration.FromMilliseconds(20)
+    return request
+
+
+async def _calls_to_both(load: Load, service: str) -> None:
+    async def both() -> bool:
+        return len(load.answered_by) == 2
+
+    await until(both, f"answers of both instances of {service}")
+    await load.until(load.ended.total() + WARM)
+
+
+@pytest.mark.parametrize(("number", "harmless"), [(signal.SIGTERM, True), (signal.SIGKILL, False)])
+async def test_under_load_without_retries_a_drain_fails_no_call(
+    language: Language, probes: Probes, number: signal.Signals, harmless: bool
+) -> None:
+    """SIGKILL is the control: without a drain some of the same calls fail."""
+    one, _ = await _two(language, probes)
+    channel, stub = caller_of(one.service, enable_retries=0)
+    async with channel, Load(lambda: stub.Wait(_short_wait(), timeout=10), RATE) as load:
+        await _calls_to_both(load, one.service)
+        status = await one.end(number)
+        await load.until(load.ended.total() + AFTERWARDS)
+        before = load.answered_by[one.instance]
+        await load.until(load.ended.total() + 100)
+        assert load.answered_by[one.instance] == before
+    assert load.ended.total() >= WARM + AFTERWARDS
+    assert (load.failed == {}) is harmless, load.failed
+    assert status == (0 if harmless else -signal.SIGKILL)
+
+
+async def test_a_drained_instance_is_in_maintenance_and_then_gone(
+    language: Language, mesh: Mesh, probes: Probes
+) -> None:
+    probe = await probes.start(language)
+    held = asyncio.ensure_future(_hold(probe, seconds=3))
+    await asyncio.sleep(0.3)
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(probe.end())
+
+        async def maintained() -> bool:
+            checks = await mesh.consul.get(f"/v1/health/checks/{probe.service}")
+            return any(check["CheckID"].startswith("_service_maintenance") for check in checks)
+
+        await until(maintained, "maintenance")
+    assert (await held, ending.result()) == (grpc.StatusCode.OK, 0)
+    assert await mesh.consul.instances(probe.service, passing=False) == []
+
+
+async def test_a_draining_instance_still_takes_calls(language: Language, probes: Probes, mesh: Mesh) -> None:
+    probe = await probes.start(language)
+    await probe.stub.Echo(pb.EchoRequest(), timeout=5)
+    async with asyncio.TaskGroup() as group:
+        ending = group.create_task(probe.end())
+
+        async def maintained() -> bool:
+            return await mesh.consul.instances(probe.service) == []
+
+        await until(maintained, "maintenance")
+        answer = await probe.stub.Echo(pb.EchoRequest(), timeout=5)
+    assert (answer.hop.instance, ending.result()) == (probe.instance, 0)
+
+
+async def test_running_calls_get_what_is_left_of_the_drain(language: Language, probes: Probes) -> None:
+    probe = await probes.start(language, GOSSAMER_DRAIN="3s")
+    short = asyncio.ensure_future(_hold(probe, seconds=2))
+    endless = asyncio.ensure_future(_hold(probe, seconds=60))
+    await asyncio.sleep(0.3)
+    begin = time.monotonic()
+    assert await probe.end() == 0
+    assert await short == grpc.StatusCode.OK
+    assert await endless in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    assert 2.5 < time.monotonic() - begin < 6
+
+
+async def test_a_second_signal_skips_the_wait(language: Language, probes: Probes) -> None:
+    probe = await probes.start(language, GOSSAMER_DRAIN="30s")
+    held = asyncio.ensure_future(_hold(probe, seconds=60))
+    await asyncio.sleep(0.3)
+    begin = time.monotonic()
+    probe.child.send(signal.SIGTERM)
+    await asyncio.sleep(0.3)
+    assert await probe.end(signal.SIGINT) == 0
+    assert time.monotonic() - begin < 5
+    assert await held != grpc.StatusCode.OK
+
+
+async def test_a_drain_ends_while_the_control_plane_is_away(language: Language, probes: Probes) -> None:
+    """Nobody answers at its address: the drain waits 5 seconds for it, and 1 second more."""
+    bootstrap = json.dumps({
+        "xds_servers": [{"server_uri": "127.0.0.1:1", "channel_creds": [{"type": "insecure"}]}],
+        "node": {"id": "test", "locality": {"zone": "local"}},
+    })  # fmt: skip
+    probe = await probes.start(language, GRPC_XDS_BOOTSTRAP_CONFIG=bootstrap)
+    begin = time.monotonic()
+    assert await probe.end() == 0
+    assert 5.5 < time.monotonic() - begin < 9
+
+
+async def test_a_drain_that_no_client_waits_for_is_quick(language: Language, probes: Probes) -> None:
+    probe = await probes.start(language)
+    begin = time.monotonic()
+    assert await probe.end() == 0
+    assert time.monotonic() - begin < 4
+
+
+@pytest.mark.parametrize("retries", [True, False], ids=["with retries", "without"])
+async def test_an_instance_killed_under_load_fails_no_idempotent_call(
+    language: Language, probes: Probes, retries: bool
+) -> None:
+    """The control is the same kill without retries: then some of the same calls fail."""
+    one, other = await _two(language, probes)
+    channel, stub = caller_of(one.service, enable_retries=int(retries))
+    async with channel, Load(lambda: stub.Echo(pb.EchoRequest(), timeout=10), RATE) as load:
+        await _calls_to_both(load, one.service)
+        one.child.send(signal.SIGSTOP)  # so that calls are on their way to it when it dies
+        await asyncio.sleep(0.2)
+        await one.end(signal.SIGKILL)
+        await load.until(load.ended.total() + AFTERWARDS)
+    assert load.ended.total() >= WARM + AFTERWARDS
+    assert (load.failed == {}) is retries, load.failed
+    assert other.child.status is None
+
+
+async def test_a_killed_instance_under_load_of_each_kit_as_caller(
+    caller: Language, callee: Language, probes: Probes
+) -> None:
+    one, other = await _two(callee, probes)
+    front = await probes.start(caller)
+    request = pb.RelayRequest(services=[one.service])
+
+    async def relay() -> object:
+        answer = await front.stub.Relay(request, timeout=10)
+        return pb.EchoResponse(hop=answer.hops[1])
+
+    async with Load(relay, RATE / 3) as load:
+        await _calls_to_both(load, one.service)
+        await one.end(signal.SIGKILL)
+        await load.until(load.ended.total() + AFTERWARDS / 4)
+    assert load.failed == {}
+    assert other.child.status is None
+
+
+async def _hold(probe: Probe, seconds: float) -> grpc.StatusCode:
+    request = pb.WaitRequest(key="held")
+    request.duration.FromMilliseconds(int(seconds * 1000))
+    call = probe.stub.Wait(request, timeout=seconds + 30)
+    code: grpc.StatusCode = await call.code()
+    return code

@@ -1,0 +1,133 @@
+"""Rows errors and validate of the kit contract: what a caller is told, and what it must never be told."""
+
+import grpc
+import pytest
+from conformance.mesh import until
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from harness.probe import Probe, channel
+
+from gossamer.probe.v1 import probe_pb2 as pb
+
+DOMAIN = "gossamer.probe.v1"
+
+
+async def _failure(call: grpc.aio.Call) -> grpc.aio.AioRpcError:
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call if hasattr(call, "__await__") else [each async for each in call]
+    return caught.value
+
+
+def _info(error: grpc.aio.AioRpcError) -> tuple[str, str]:
+    [info] = _details(error, error_details_pb2.ErrorInfo)
+    return info.reason, info.domain
+
+
+def _fields(error: grpc.aio.AioRpcError) -> list[str]:
+    [bad] = _details(error, error_details_pb2.BadRequest)
+    assert all(violation.description for violation in bad.field_violations)
+    return [violation.field for violation in bad.field_violations]
+
+
+def _details(error, kind):
+    status = rpc_status.from_call(_Done(error))
+    assert status is not None, error
+    assert (status.code, status.message) == (error.code().value[0], error.details())
+    found = []
+    for packed in status.details:
+        message = kind()
+        if packed.Unpack(message):
+            found.append(message)
+    return found
+
+
+class _Done:
+    """A finished call as grpcio-status wants it."""
+
+    def __init__(self, error: grpc.aio.AioRpcError) -> None:
+        self.code = error.code
+        self.details = error.details
+        self.trailing_metadata = lambda: tuple(error.trailing_metadata())
+
+
+async def test_a_domain_error_has_its_status_its_reason_and_its_contract(probe: Probe) -> None:
+    error = await _failure(probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_DOMAIN), timeout=5))
+    assert error.code() == grpc.StatusCode.NOT_FOUND
+    assert _info(error) == ("PROBE_NOT_FOUND", DOMAIN)
+
+
+@pytest.mark.parametrize("code", [1, 2, 5, 8, 14, 16])
+async def test_a_status_is_passed_as_it_is(probe: Probe, code: int) -> None:
+    error = await _failure(probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_STATUS, code=code), timeout=5))
+    assert error.code().value[0] == code
+
+
+async def test_the_unexpected_is_internal_and_says_nothing(probe: Probe) -> None:
+    error = await _failure(probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5))
+    assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error")
+    assert _info(error) == ("INTERNAL", DOMAIN)
+    assert "secret" not in str(error).lower()
+
+
+async def test_the_unexpected_is_logged_with_its_stack(probe: Probe) -> None:
+    await probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5).code()
+
+    async def logged() -> bool:
+        errors = [line for line in probe.child.lines() if line["level"] == "error"]
+        return any("secret" in str(line).lower() and line.get("stack") for line in errors)
+
+    await until(logged, "an error with its stack", 5)
+
+
+async def test_after_a_failure_the_instance_goes_on(probe: Probe) -> None:
+    await probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5).code()
+    assert (await probe.stub.Fail(pb.FailRequest(), timeout=5)).hop.instance == probe.instance
+
+
+async def test_every_bad_field_of_a_request_is_named(probe: Probe) -> None:
+    error = await _failure(probe.stub.Fail(pb.FailRequest(code=99, every=-1, only_instance="x" * 129), timeout=5))
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert _info(error) == ("INVALID_REQUEST", DOMAIN)
+    assert _fields(error) == ["code", "every", "only_instance"]
+
+
+async def test_a_bad_field_in_a_list_is_named_with_its_place(probe: Probe) -> None:
+    error = await _failure(probe.stub.Relay(pb.RelayRequest(services=["fine", "", "x" * 64]), timeout=5))
+    assert _fields(error) == ["services[1]", "services[2]"]
+
+
+async def test_a_bad_request_of_a_server_stream_is_refused(probe: Probe) -> None:
+    error = await _failure(probe.stub.Count(pb.CountRequest(to=-1), timeout=5))
+    assert (error.code(), _fields(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["to"])
+
+
+async def test_a_bad_message_of_a_client_stream_is_refused(probe: Probe) -> None:
+    requests = [pb.SumRequest(number=1), pb.SumRequest(number=1_000_001)]
+    error = await _failure(probe.stub.Sum(iter(requests), timeout=5))
+    assert (error.code(), _fields(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["number"])
+
+
+async def test_a_bad_message_ends_a_conversation(probe: Probe) -> None:
+    call = probe.stub.Chat(iter([pb.ChatRequest(text="hello"), pb.ChatRequest(text="x" * 1001)]), timeout=5)
+    assert (await call.read()).text == "hello"
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call.read()
+    assert (caught.value.code(), _fields(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, ["text"])
+
+
+async def test_a_good_request_passes(probe: Probe) -> None:
+    """The control of the refusals above."""
+    assert (await probe.stub.Sum(iter([pb.SumRequest(number=1_000_000)] * 2), timeout=5)).sum == 2_000_000
+    assert [each.number async for each in probe.stub.Count(pb.CountRequest(to=3), timeout=5)] == [1, 2, 3]
+
+
+async def test_an_unknown_method_is_unimplemented(probe: Probe) -> None:
+    async with channel(probe.address) as open_channel:
+        call = open_channel.unary_unary("/gossamer.probe.v1.ProbeService/Nothing")(b"", timeout=5)
+        assert await call.code() == grpc.StatusCode.UNIMPLEMENTED
+
+
+async def test_what_is_no_message_is_refused(probe: Probe) -> None:
+    async with channel(probe.address) as open_channel:
+        call = open_channel.unary_unary("/gossamer.probe.v1.ProbeService/Echo")(b"\xff\xff\xff", timeout=5)
+        assert await call.code() == grpc.StatusCode.INTERNAL

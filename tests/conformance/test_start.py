@@ -1,0 +1,82 @@
+"""Rows config and announce of the kit contract: what an instance does before anyone calls it."""
+
+import json
+
+from conformance.mesh import Mesh, Probes, until
+from harness.probe import Language, Probe
+
+from gossamer.probe.v1 import probe_pb2 as pb
+
+BAD = {
+    "GOSSAMER_SERVICE": "Not A Name",
+    "GOSSAMER_LISTEN": "nowhere",
+    "GOSSAMER_ADVERTISE": "0.0.0.0",
+    "GOSSAMER_DEADLINE": "soon",
+    "GOSSAMER_DRAIN": "-1s",
+    "GOSSAMER_DISCOVERY": "guess",
+    "CONSUL_HTTP_ADDR": "ftp://consul",
+}
+
+
+async def test_every_bad_variable_is_named_in_one_message(language: Language, probes: Probes) -> None:
+    status, output, errors = await probes.refused(language, **BAD)
+    assert status == 64
+    assert [name for name in BAD if name not in errors] == []
+    assert "Traceback" not in errors
+    assert "goroutine" not in errors
+    assert output == "", "nothing was bound, so nothing is announced"
+
+
+async def test_nothing_is_registered_with_a_bad_configuration(language: Language, mesh: Mesh, probes: Probes) -> None:
+    await probes.refused(language, GOSSAMER_DRAIN="never")
+    assert await mesh.consul.instances("refused", passing=False) == []
+
+
+async def test_without_a_name_a_service_does_not_start(language: Language, probes: Probes) -> None:
+    status, _, errors = await probes.refused(language, GOSSAMER_SERVICE="")
+    assert (status, "GOSSAMER_SERVICE" in errors) == (64, True)
+
+
+async def test_without_a_control_plane_xds_does_not_start(language: Language, probes: Probes) -> None:
+    status, _, errors = await probes.refused(language, GRPC_XDS_BOOTSTRAP_CONFIG="")
+    assert (status, "GRPC_XDS_BOOTSTRAP" in errors) == (64, True)
+
+
+async def test_a_port_in_use_is_one_line_that_names_it(language: Language, probe: Probe, probes: Probes) -> None:
+    status, output, errors = await probes.refused(language, GOSSAMER_LISTEN=probe.address)
+    assert (status, output) == (1, "")
+    assert probe.address in errors
+    assert len(errors.splitlines()) == 1, errors
+
+
+async def test_the_announcement_says_who_serves_what_where(probe: Probe) -> None:
+    line = probe.announced
+    assert {name: line[name] for name in ("level", "service", "instance", "message", "contracts")} == {
+        "level": "info",
+        "service": probe.service,
+        "instance": probe.instance,
+        "message": "announce",
+        "contracts": ["gossamer.probe.v1.ProbeService"],
+    }
+    answer = await probe.stub.Echo(pb.EchoRequest(payload=b"found"), timeout=5)
+    assert answer.payload == b"found"
+
+
+async def test_every_log_line_is_json_with_who_and_what(probe: Probe) -> None:
+    lines = [json.loads(line) for line in probe.child.errors().splitlines()]
+    assert lines, "joining is logged"
+    for line in lines:
+        assert {"time", "level", "service", "instance", "message"} <= line.keys()
+        assert (line["service"], line["instance"]) == (probe.service, probe.instance)
+
+
+async def test_a_log_line_of_a_call_names_its_trace(probe: Probe) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    sent = (("traceparent", f"00-{trace}-b7ad6b7169203331-01"),)
+    call = probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), metadata=sent, timeout=5)
+    await call.code()
+
+    async def logged() -> bool:
+        return any(line.get("trace_id") == trace and line["level"] == "error" for line in probe.child.lines())
+
+    await until(logged, "an error that names the trace")

@@ -1,0 +1,191 @@
+"""A real Consul agent on free ports, its data in a folder of the test. Can be killed and restarted, empty or not."""
+
+import asyncio
+import json
+import shutil
+import signal
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+
+from gossamer_mesh.local.parts import have
+
+from .process import Child
+
+DEADLINE = 30.0
+"""Seconds until an agent must have a leader, or show what a test waits for."""
+
+PORTS = ("http", "serf_lan", "server")
+
+
+class Consul:
+    """One agent, a server by itself. `async with` starts it and waits for its leader."""
+
+    def __init__(self, folder: Path, **configuration: Any) -> None:
+        """Keep everything in `folder`; what is given goes into the agent's configuration."""
+        self._folder = folder
+        self._given = configuration
+        self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+        self._child: Child | None = None
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port` of its HTTP API, as CONSUL_HTTP_ADDR takes it."""
+        return f"127.0.0.1:{self._ports['http']}"
+
+    @property
+    def url(self) -> str:
+        """The URL of its HTTP API."""
+        return f"http://{self.address}"
+
+    async def __aenter__(self) -> Self:
+        self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=10))
+        try:
+            await self.start()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.kill()
+        if self._session:
+            await self._session.close()
+
+    async def start(self) -> None:
+        """Start the agent on the same ports as before, and wait until it has a leader."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        configuration = self._folder / "agent.json"
+        configuration.write_text(json.dumps(self._configuration()))
+        command = (have("consul"), "agent", "-config-file", configuration)
+        self._child = await Child.start(*command, log=self._folder / "consul.log")
+        await self._until(self._has_leader, "a leader")
+
+    async def kill(self) -> None:
+        """Kill the agent at once; its data stays."""
+        if self._child:
+            await self._child.end(signal.SIGKILL)
+            self._child = None
+
+    async def restart(self, *, empty: bool) -> None:
+        """Kill the agent and start it again, `empty` without its data."""
+        await self.kill()
+        if empty:
+            shutil.rmtree(self._folder / "data")
+        await self.start()
+
+    def pause(self) -> None:
+        """Have the agent accept connections and answer nothing."""
+        assert self._child
+        self._child.send(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Undo `pause`."""
+        assert self._child
+        self._child.send(signal.SIGCONT)
+
+    async def register(
+        self,
+        service: str,
+        instance: str,
+        address: str,
+        *,
+        contracts: Iterable[str] = (),
+        meta: Mapping[str, str] | None = None,
+        grpc: bool = True,
+        status: str = "passing",
+        interval: str = "1s",
+    ) -> None:
+        """Register an instance as the kits do: with a gRPC check of its own address (none without `grpc`)."""
+        host, _, port = address.rpartition(":")
+        check = {"GRPC": address, "Interval": interval, "Timeout": "1s", "Status": status}
+        definition = {
+            "Name": service,
+            "ID": instance,
+            "Address": host,
+            "Port": int(port),
+            "Meta": {"version": "test", "zone": "local", "contracts": ",".join(contracts), **(meta or {})},
+            **({"Check": {**check, "DeregisterCriticalServiceAfter": "1m"}} if grpc else {}),
+        }
+        await self.put("/v1/agent/service/register", definition)
+
+    async def deregister(self, instance: str) -> None:
+        """Take an instance out."""
+        await self.put(f"/v1/agent/service/deregister/{instance}")
+
+    async def maintain(self, instance: str, *, enable: bool = True) -> None:
+        """Put an instance into maintenance, or take it out of it."""
+        await self.put(f"/v1/agent/service/maintenance/{instance}?enable={str(enable).lower()}&reason=test")
+
+    async def instances(self, service: str, *, passing: bool = True) -> list[str]:
+        """List the ids of a service's instances."""
+        found = await self.get(f"/v1/health/service/{service}{'?passing' if passing else ''}")
+        return sorted(entry["Service"]["ID"] for entry in found)
+
+    async def get(self, path: str) -> Any:
+        """Ask the API."""
+        assert self._session
+        async with self._session.get(path) as response:
+            response.raise_for_status()
+            return await response.json()
+
+    async def put(self, path: str, body: Any = None) -> None:
+        """Tell the API something."""
+        assert self._session
+        async with self._session.put(path, json=body) as response:
+            assert response.status < 300, await response.text()
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            "server": True,
+            "bootstrap_expect": 1,
+            "node_name": "test",
+            "bind_addr": "127.0.0.1",
+            "client_addr": "127.0.0.1",
+            "data_dir": str(self._folder / "data"),
+            "ports": {**self._ports, **dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)},
+            "performance": {"raft_multiplier": 1},
+            "log_level": "warn",
+            "disable_update_check": True,
+            **self._given,
+        }
+
+    async def _has_leader(self) -> bool:
+        return bool(await self.get("/v1/status/leader")) and bool(await self.get("/v1/health/node/test"))
+
+    async def _until(self, condition: Any, what: str) -> None:
+        """Ask again and again, because a starting agent has nothing to wait on."""
+        assert self._child
+        try:
+            async with asyncio.timeout(DEADLINE):
+                while not await _quietly(condition):
+                    assert self._child.status is None, f"Consul ended:\n{self._child.errors()}"
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise AssertionError(f"Consul has not {what} after {DEADLINE} s:\n{self._child.errors()}") from error
+
+
+async def _quietly(condition: Any) -> bool:
+    try:
+        return bool(await condition())
+    except (aiohttp.ClientError, TimeoutError):
+        return False
+
+
+def free_ports(count: int) -> list[int]:
+    """Find ports that nobody listens on now. All are held until the last was found, so that they differ."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()

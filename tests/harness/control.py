@@ -1,0 +1,77 @@
+"""The control plane as a process on a free port."""
+
+import json
+import signal
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from .consul import free_ports
+from .process import Child
+
+ROOT = Path(__file__).parents[2]
+
+CONTRACTS = ROOT / "gen" / "contracts.binpb"
+
+
+class ControlPlane:
+    """One control plane that reads a Consul agent. `async with` starts it and waits until it is bound."""
+
+    def __init__(self, folder: Path, consul: str, *options: str, contracts: Path = CONTRACTS) -> None:
+        """Read the agent at the URL `consul`; `options` go to its command line."""
+        self._folder = folder
+        self._options = ("--consul", consul, "--contracts", str(contracts), *options)
+        self._child: Child | None = None
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
+        """`host:port` of everything it serves, the same after a restart."""
+
+    @property
+    def pid(self) -> int:
+        assert self._child
+        return self._child.pid
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.end()
+
+    async def start(self) -> None:
+        """Start it, on the same port as before, and wait until it is bound."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        command = (sys.executable, "-m", "gossamer_mesh.control", "--listen", self.address, *self._options)
+        self._child = await Child.start(*command, log=self._folder / "control.log")
+        try:
+            await self._child.announcement()
+        except BaseException:
+            await self.end(signal.SIGKILL)
+            raise
+
+    async def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """End it with a signal and give its exit status."""
+        assert self._child
+        return await self._child.end(number)
+
+    def logs(self) -> list[dict[str, Any]]:
+        """Every line that it logged so far."""
+        assert self._child
+        return list(self._child.lines())
+
+    def bootstrap(self, node: str = "test/client/1", zone: str = "local") -> str:
+        """Make the bootstrap of a client, for GRPC_XDS_BOOTSTRAP_CONFIG."""
+        return json.dumps(
+            {
+                "xds_servers": [
+                    {
+                        "server_uri": self.address,
+                        "channel_creds": [{"type": "insecure"}],
+                        "server_features": ["xds_v3"],
+                    }
+                ],
+                "node": {"id": node, "cluster": node.split("/")[1], "locality": {"zone": zone}},
+            }
+        )

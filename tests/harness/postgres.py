@@ -1,0 +1,118 @@
+"""A real PostgreSQL for tests: on a free port, in a folder of its own, gone afterwards.
+
+    with running_postgres() as postgres:
+        url = postgres.database("orders")
+        postgres.kill()      # kill -9, with everything it started
+        postgres.start()     # again, on the same port, with the same data
+
+Works as root (it then runs as an unprivileged user) and not as root. Nothing here needs an event loop, so one server
+can serve a whole session of tests.
+"""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from gossamer_mesh.local.postgres import STOP_SIGNAL, Postgres
+
+_PATIENCE = 90.0  # after a kill, it syncs its whole folder first, on a disk that others use
+
+
+class PostgresServer:
+    """One PostgreSQL that a test may start, kill and pause as it likes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.postgres = Postgres(state=folder / "postgres", port=_free_port())
+        self.log = folder / "postgres.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not ended since."""
+        return self._process is not None
+
+    @property
+    def process(self) -> psutil.Process | None:
+        """The process that runs it, and started all others; none when it was ended."""
+        return psutil.Process(self._process.pid) if self._process else None
+
+    def start(self) -> None:
+        """Start it, on the data it had before, and wait until it answers."""
+        asyncio.run(self.postgres.prepare())
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                self.postgres.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self.postgres.process_options,
+            )
+        try:
+            asyncio.run(self.postgres.wait_ready(within=_PATIENCE))
+        except BaseException:
+            self.kill()
+            raise
+
+    def database(self, name: str) -> str:
+        """Make a database with a role of its own; return its URL."""
+        return asyncio.run(self.postgres.ensure_database(name))
+
+    def kill(self) -> None:
+        """Kill it with -9, with every process it started: what a power cut leaves."""
+        self._signal(signal.SIGKILL)
+        self._end()
+
+    def stop(self) -> None:
+        """Stop it in order."""
+        if self._process:
+            self._process.send_signal(STOP_SIGNAL)
+        self._end()
+
+    def pause(self) -> None:
+        """Let it hang: connections stay open, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for process in [self.process, *self.process.children(recursive=True)] if self.process else []:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+
+    def _end(self) -> None:
+        if self._process:
+            self._process.wait(_PATIENCE)
+            self._process = None
+
+
+@contextlib.contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a PostgreSQL for the time of a test, or of many."""
+    with tempfile.TemporaryDirectory(prefix="gossamer-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o711)  # the user that PostgreSQL runs as has to pass
+        server = PostgresServer(folder)
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+            server.postgres.erase()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,174 @@
+"""The control plane or Consul goes away, under load: calls go on, nothing is removed, and what comes back is followed.
+
+Each protection has its control: the same fault with the protection off costs calls.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from harness.client import Client
+from harness.consul import Consul
+from harness.control import ControlPlane
+from harness.instance import CONTRACT, Instance
+
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, GetStatusResponse
+from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+
+
+class Mesh:
+    """Two instances of one service in a Consul, a control plane and a client that calls them."""
+
+    def __init__(self, consul, control, client, instances):
+        self.consul, self.control, self.client, self.instances = consul, control, client, instances
+
+    async def register(self):
+        for instance in self.instances:
+            await self.consul.register("shop", f"shop-{instance.name}", instance.address, contracts=[CONTRACT])
+
+    async def status(self) -> GetStatusResponse:
+        async with grpc.aio.insecure_channel(self.control.address) as channel:
+            return await MeshServiceStub(channel).GetStatus(GetStatusRequest(), timeout=5)
+
+    async def until(self, condition, what, within=15.0):
+        try:
+            async with asyncio.timeout(within):
+                while not condition(status := await self.status()):
+                    await asyncio.sleep(0.02)
+        except TimeoutError as error:
+            raise AssertionError(f"not {what} after {within} s:\n{status}") from error
+
+
+@contextlib.asynccontextmanager
+async def running(folder, *options):
+    async with (
+        Consul(folder / "consul") as consul,
+        ControlPlane(folder / "control", consul.url, *options) as control,
+        Client(control.bootstrap(), folder / "client.log") as client,
+        Instance("a") as a,
+        Instance("b") as b,
+    ):
+        mesh = Mesh(consul, control, client, (a, b))
+        await mesh.register()
+        await client.until("shop", "ab")
+        yield mesh
+
+
+def failures(answers):
+    return {answer: count for answer, count in answers.items() if answer.startswith("!")}
+
+
+def seconds(duration: Duration) -> float:
+    return duration.ToTimedelta().total_seconds()
+
+
+async def test_calls_go_on_while_the_control_plane_is_killed_and_started_again(tmp_path):
+    async with running(tmp_path) as mesh, Instance("c") as c:
+        await mesh.client.start_load("shop")
+        await mesh.control.end(signal.SIGKILL)
+        assert set(await mesh.client.call("shop", 20)) == {"a", "b"}
+        await mesh.control.start()
+        await mesh.consul.register("shop", "shop-c", c.address, contracts=[CONTRACT])
+        await mesh.client.until("shop", "abc", within=45)
+        answers = await mesh.client.stop_load()
+        assert failures(answers) == {}
+
+
+async def test_calls_go_on_while_consul_is_killed_and_the_age_grows(tmp_path):
+    async with running(tmp_path) as mesh:
+        await mesh.client.start_load("shop")
+        await mesh.consul.kill()
+        await mesh.until(lambda status: status.source_error, "in error")
+        before = await mesh.status()
+        await mesh.until(lambda status: seconds(status.age) > seconds(before.age) + 1, "older")
+        after = await mesh.status()
+        assert (after.version, after.complete) == (before.version, True)
+        assert "expected Consul to answer" in after.source_error
+        assert failures(await mesh.client.stop_load()) == {}
+
+
+async def test_consul_that_comes_back_with_its_data_is_followed_again(tmp_path):
+    async with running(tmp_path) as mesh:
+        await mesh.client.start_load("shop")
+        await mesh.consul.restart(empty=False)
+        await mesh.until(lambda status: not status.source_error and not status.held_removals, "at rest")
+        await mesh.consul.maintain("shop-a")
+        await mesh.client.until("shop", "b")
+        assert failures(await mesh.client.stop_load()) == {}
+
+
+async def test_consul_that_comes_back_empty_costs_no_call_while_instances_register_again(tmp_path):
+    async with running(tmp_path) as mesh:
+        await mesh.client.start_load("shop")
+        await mesh.consul.restart(empty=True)
+        await mesh.until(lambda status: status.held_removals, "held")
+        (held,) = (await mesh.status()).held_removals
+        assert (held.service, held.instances_before, held.instances_after) == ("shop", 2, 0)
+        await mesh.register()
+        await mesh.until(lambda status: not status.held_removals, "at rest")
+        await mesh.client.until("shop", "ab")
+        assert failures(await mesh.client.stop_load()) == {}
+
+
+async def test_control_without_a_second_look_consul_that_comes_back_empty_costs_calls(tmp_path):
+    async with running(tmp_path, "--second-look", "0") as mesh:
+        await mesh.client.start_load("shop")
+        await mesh.consul.restart(empty=True)
+        async with asyncio.timeout(15):
+            while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
+                pass
+        assert "!UNAVAILABLE" in failures(await mesh.client.stop_load())
+
+
+async def test_instances_that_do_not_register_again_leave_after_the_second_look(tmp_path):
+    async with running(tmp_path, "--second-look", "1") as mesh:
+        began = time.monotonic()
+        await mesh.consul.restart(empty=True)
+        async with asyncio.timeout(15):
+            while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
+                pass
+        assert time.monotonic() - began >= 1
+        await mesh.register()
+        await mesh.client.until("shop", "ab")
+
+
+async def test_consul_that_accepts_and_does_not_answer_is_noticed_and_followed_again(tmp_path):
+    async with running(tmp_path) as mesh:
+        mesh.consul.pause()
+        try:
+            await mesh.until(lambda status: "no answer in time" in status.source_error, "noticed")
+            assert set(await mesh.client.call("shop", 20)) == {"a", "b"}
+        finally:
+            mesh.consul.resume()
+        await mesh.until(lambda status: not status.source_error and not status.held_removals, "followed again", 30)
+
+
+async def test_a_control_plane_without_consul_serves_nothing_and_says_why(tmp_path):
+    consul = Consul(tmp_path / "consul")
+    async with ControlPlane(tmp_path / "control", consul.url) as control:
+        mesh = Mesh(consul, control, None, ())
+        await mesh.until(lambda status: status.source_error, "in error")
+        assert not (await mesh.status()).complete
+        async with consul:
+            await mesh.until(lambda status: status.complete, "complete")
+
+
+async def test_the_log_says_once_that_consul_is_silent_and_once_that_it_answers(tmp_path):
+    async with running(tmp_path) as mesh:
+        await mesh.consul.restart(empty=False)
+        await mesh.until(lambda status: not status.source_error, "well again")
+        messages = [line["message"] for line in mesh.control.logs()]
+        assert messages.count("the source is silent: the last snapshot stays") == 1
+        assert messages.count("the source answers again") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_it_in_order_while_clients_follow(tmp_path, number):
+    async with running(tmp_path) as mesh:
+        async with asyncio.timeout(5):
+            assert await mesh.control.end(number) == 0
+        assert not [line for line in mesh.control.logs() if line["level"] == "error"]

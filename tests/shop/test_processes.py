@@ -1,0 +1,98 @@
+"""What becomes of services that don't build, don't start, die, or lack their tools. Their language is the shell."""
+
+from pathlib import Path
+
+import pytest
+from harness.stack import ROOT, Stack, eventually
+
+KIT = """\
+language: shell
+tools: [{name: sh, check: [sh, -c, echo 1.0], minimum: "1.0", hint: install a shell}]
+sources: ["services/{service}/*"]
+build: [sh, "services/{service}/build", "{output}"]
+run: [sh, "services/{service}/run"]
+"""
+SERVICE = """\
+name: catalog
+summary: A service that fails in one way or another.
+language: shell
+contracts: [shop.catalog.v1.CatalogService]
+"""
+
+
+@pytest.fixture
+def checkout(own_stack: Stack, tmp_path: Path) -> Stack:
+    """Give a stack of a checkout with one service, written in shell: two files, build and run."""
+    for name in ("gen", "consul"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    write(tmp_path / "gossamer.yaml", "name: tiny\n")
+    write(tmp_path / "kits/shell/kit.yaml", KIT)
+    write(tmp_path / "services/catalog/service.yaml", SERVICE)
+    write(tmp_path / "services/catalog/build", "exit 0")
+    write(tmp_path / "services/catalog/run", "exit 0")
+    own_stack.root = tmp_path
+    return own_stack
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def test_one_that_keeps_dying_is_shown_with_its_last_lines_and_the_rest_runs(checkout: Stack) -> None:
+    write(checkout.root / "services/catalog/run", "echo the disk is made of cheese >&2; exit 3")
+    done = checkout.run("up", check=False)
+    assert done.returncode == 1
+    assert "catalog-1: exited with 3" in done.stdout
+    assert "the disk is made of cheese" in done.stdout
+    assert "the rest runs" in done.stderr
+    assert checkout.serves("consul", "control", "collector")
+    restarts = checkout.processes()["catalog-1"]["restarts"]
+    eventually(lambda: checkout.processes()["catalog-1"]["restarts"] > restarts)
+
+
+def test_one_whose_configuration_is_refused_is_not_started_again(checkout: Stack) -> None:
+    write(checkout.root / "services/catalog/run", "echo GOSSAMER_DRAIN must be a duration >&2; exit 64")
+    done = checkout.run("up", check=False)
+    assert done.returncode == 1
+    assert "GOSSAMER_DRAIN must be a duration" in done.stdout
+    assert checkout.processes()["catalog-1"]["state"] == "failed"
+
+
+def test_one_that_does_not_build_shows_why_and_is_built_when_it_was_mended(checkout: Stack) -> None:
+    write(checkout.root / "services/catalog/build", "echo line 7: semicolon missing; exit 1")
+    done = checkout.run("up", check=False)
+    assert done.returncode == 1
+    assert "catalog can't be built" in done.stdout
+    assert "line 7: semicolon missing" in done.stdout
+    write(checkout.root / "services/catalog/build", 'echo built > "$1"')
+    checkout.run("up", check=False)
+    assert (checkout.state / "bin" / "catalog").read_text() == "built\n"
+
+
+def test_what_is_built_is_not_built_again_until_its_content_changes(checkout: Stack) -> None:
+    write(checkout.root / "services/catalog/build", 'echo again >> "$1"')
+    checkout.run("up", check=False)
+    built = checkout.state / "bin" / "catalog"
+    assert built.read_text() == "again\n"
+    (checkout.root / "services/catalog/run").touch()
+    checkout.run("up", check=False)
+    assert built.read_text() == "again\n"
+    write(checkout.root / "services/catalog/run", "exit 1")
+    checkout.run("up", check=False)
+    assert built.read_text() == "again\nagain\n"
+
+
+def test_a_language_whose_tools_are_missing_is_left_out_and_the_stack_says_so(checkout: Stack) -> None:
+    write(checkout.root / "kits/shell/kit.yaml", KIT.replace('minimum: "1.0"', 'minimum: "2.5"'))
+    done = checkout.run("up")
+    assert "sh 2.5 or newer is needed, found 1.0; install a shell" in done.stdout
+    assert checkout.processes()["catalog"]["state"] == "skipped"
+
+
+def test_a_service_that_is_no_longer_declared_is_ended(checkout: Stack) -> None:
+    checkout.run("up", check=False)
+    assert "catalog-1" in checkout.processes()
+    (checkout.root / "services/catalog/service.yaml").unlink()
+    checkout.run("up")
+    assert "catalog-1" not in checkout.processes()
