@@ -1,0 +1,92 @@
+"""What a measurement ends with: figures with their aim and spread, as a table for people and a file for docs."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured figure: the median of several runs, with the quartiles around it."""
+
+    figure: str
+    """What was measured, in a few words."""
+    values: Sequence[float]
+    """One value for each run."""
+    unit: str
+    against: str
+    """What it is compared with."""
+    aim: dict[str, float] | None = None
+    """`{"max": x}` or `{"min": x}`; None where nothing is aimed at."""
+
+    @property
+    def value(self) -> float:
+        """The median."""
+        return statistics.median(self.values)
+
+    @property
+    def quartiles(self) -> tuple[float, float]:
+        """The values that a quarter of the runs are below and above."""
+        if len(self.values) < 2:
+            return self.value, self.value
+        low, _, high = statistics.quantiles(self.values, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def reached(self) -> bool | None:
+        """Whether the aim is reached; None without one."""
+        if self.aim is None:
+            return None
+        return self.aim.get("min", self.value) <= self.value <= self.aim.get("max", self.value)
+
+
+def write(name: str, figures: Sequence[Figure]) -> Path:
+    """Write `bench/results/NAME.json` and give where it lies."""
+    path = ROOT / "bench" / "results" / f"{name}.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps([_record(figure) for figure in figures], indent=2) + "\n")
+    return path
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print a table."""
+    width = max(len(figure.figure) for figure in figures)
+    for figure in figures:
+        low, high = figure.quartiles
+        aim = "".join(f"  aim: {which} {aim:g}" for which, aim in (figure.aim or {}).items())
+        missed = "  MISSED" if figure.reached is False else ""
+        spread = f"({low:,.3g} to {high:,.3g}, {len(figure.values)} runs)"
+        print(f"{figure.figure:{width}}  {figure.value:10,.4g} {figure.unit:8} {spread}{aim}{missed}")
+
+
+def _record(figure: Figure) -> dict[str, Any]:
+    low, high = figure.quartiles
+    return {
+        "figure": figure.figure,
+        "aim": figure.aim,
+        "value": round(figure.value, 4),
+        "unit": figure.unit,
+        "low": round(low, 4),
+        "high": round(high, 4),
+        "against": figure.against,
+        "runs": len(figure.values),
+        "commit": _commit(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.system()}",
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
