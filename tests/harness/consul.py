@@ -4,7 +4,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ import aiohttp
 
 from gossamer_mesh.local.parts import have
 
+from .ports import free_ports
 from .process import Child
 
 DEADLINE = 30.0
@@ -177,15 +177,3 @@ async def _quietly(condition: Any) -> bool:
         return bool(await condition())
     except (aiohttp.ClientError, TimeoutError):
         return False
-
-
-def free_ports(count: int) -> list[int]:
-    """Find ports that nobody listens on now. All are held until the last was found, so that they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

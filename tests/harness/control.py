@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from .consul import free_ports
+from .ports import free_ports
 from .process import Child
 
 ROOT = Path(__file__).parents[2]

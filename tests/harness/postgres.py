@@ -12,7 +12,6 @@ can serve a whole session of tests.
 import asyncio
 import contextlib
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -20,7 +19,10 @@ from pathlib import Path
 
 import psutil
 
+from gossamer_mesh.local.ended import until_ended
 from gossamer_mesh.local.postgres import STOP_SIGNAL, Postgres
+
+from .ports import free_ports
 
 _PATIENCE = 90.0  # after a kill, it syncs its whole folder first, on a disk that others use
 
@@ -29,7 +31,7 @@ class PostgresServer:
     """One PostgreSQL that a test may start, kill and pause as it likes."""
 
     def __init__(self, folder: Path) -> None:
-        self.postgres = Postgres(state=folder / "postgres", port=_free_port())
+        self.postgres = Postgres(state=folder / "postgres", port=free_ports(1)[0])
         self.log = folder / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -56,9 +58,10 @@ class PostgresServer:
                 **self.postgres.process_options,
             )
         try:
-            asyncio.run(self.postgres.wait_ready(within=_PATIENCE))
-        except BaseException:
+            asyncio.run(self._until_ready())
+        except BaseException as error:
             self.kill()
+            error.add_note(f"what PostgreSQL said last:\n{self.log.read_text(errors='replace')[-3000:]}")
             raise
 
     def database(self, name: str) -> str:
@@ -66,9 +69,10 @@ class PostgresServer:
         return asyncio.run(self.postgres.ensure_database(name))
 
     def kill(self) -> None:
-        """Kill it with -9, with every process it started: what a power cut leaves."""
-        self._signal(signal.SIGKILL)
+        """Kill it with -9, with every process it started, and return when all are gone: what a power cut leaves."""
+        killed = self._signal(signal.SIGKILL)
         self._end()
+        assert until_ended(killed, within=_PATIENCE) == []
 
     def stop(self) -> None:
         """Stop it in order."""
@@ -84,11 +88,25 @@ class PostgresServer:
         """Let it go on after `pause`."""
         self._signal(signal.SIGCONT)
 
-    def _signal(self, number: signal.Signals) -> None:
+    async def _until_ready(self) -> None:
+        """Wait until it answers; one that has ended never will."""
+        ready = asyncio.create_task(self.postgres.wait_ready(within=_PATIENCE))
+        while not ready.done():
+            await asyncio.wait([ready], timeout=0.1)
+            if self._process and self._process.poll() is not None:
+                ready.cancel()
+                raise AssertionError(f"PostgreSQL ended with {self._process.returncode} instead of answering")
+        ready.result()
+
+    def _signal(self, number: signal.Signals) -> list[psutil.Process]:
+        """Send all its processes a signal, and tell which they were."""
         with contextlib.suppress(psutil.NoSuchProcess):
-            for process in [self.process, *self.process.children(recursive=True)] if self.process else []:
+            processes = [self.process, *self.process.children(recursive=True)] if self.process else []
+            for process in processes:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(number)
+            return processes
+        return []
 
     def _end(self) -> None:
         if self._process:
@@ -109,10 +127,3 @@ def running_postgres() -> Iterator[PostgresServer]:
         finally:
             server.kill()
             server.postgres.erase()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

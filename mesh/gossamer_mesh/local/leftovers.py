@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from gossamer_mesh.local.ended import until_ended
+
 MARK = "GOSSAMER_STACK"
 SUPERVISOR = "gossamer_mesh.local"
 PATIENCE_S = 25.0
@@ -38,11 +40,11 @@ def end(state: Path) -> int:
             with contextlib.suppress(psutil.Error):
                 # PostgreSQL takes SIGTERM as "wait for every client"; SIGINT ends it in order and at once.
                 process.send_signal(signal.SIGINT if process.name().startswith("postgres") else signal.SIGTERM)
-        _, alive = psutil.wait_procs(group, timeout=PATIENCE_S)
+        alive = until_ended(group, within=PATIENCE_S)
         for process in alive:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-        psutil.wait_procs(alive, timeout=PATIENCE_S)
+        until_ended(alive, within=PATIENCE_S)
     return len(found)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+import sys
 from collections.abc import Mapping
 
 import psutil
@@ -45,21 +46,42 @@ def _answers(port: int) -> bool:
         return caller.connect_ex((HOST, port)) == 0 and caller.getsockname() != caller.getpeername()
 
 
-def choose() -> int:
-    """Let the system choose a free loopback port."""
-    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+class Reserved:
+    """Free loopback ports that the system gives to nobody else until this is closed.
+
+    Each is bound and never listened on. Whoever names it can listen there, because servers set SO_REUSEADDR; but it is
+    given neither to a listener that asks for port 0 nor to an outgoing connection, so a server that is killed finds
+    its port again. Where a bound port can't be bound a second time (macOS), it is only chosen.
+    """
+
+    def __init__(self) -> None:
+        self._held: list[socket.socket] = []
+
+    def take(self) -> int:
+        """Let the system choose one more."""
+        holder = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((HOST, 0))
+        port = int(holder.getsockname()[1])
+        if sys.platform == "linux":
+            self._held.append(holder)
+        else:
+            holder.close()
+        return port
+
+    def close(self) -> None:
+        """Give all of them back."""
+        for holder in self._held:
+            holder.close()
+        self._held.clear()
 
 
 def first_free(start: int, taken: set[int]) -> int:
-    """Give the first free port from start up that is not among those taken; 0 as start lets the system choose.
+    """Give the first free port from start up that is not among those taken.
 
     Raises:
         Problem: there is none in the next thousand.
     """
-    if start == 0:
-        return choose()
     for port in range(start, start + 1000):
         if port not in taken and is_free(port):
             return port

@@ -39,6 +39,8 @@ from typing import Any
 import asyncpg
 import psutil
 
+from gossamer_mesh.local.ended import until_ended
+
 MAJOR = 18
 SUPERUSER = "postgres"
 STOP_SIGNAL = signal.SIGINT
@@ -294,7 +296,7 @@ class Postgres:
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        psutil.wait_procs(processes, timeout=5)
+        until_ended(processes, within=5)
         lock.unlink(missing_ok=True)
 
     async def _connect(self) -> Any:

@@ -59,7 +59,8 @@ class Supervisor:
         self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
         self._changing = asyncio.Lock()
         self._rolling: asyncio.Task[None] | None = None
-        chosen = {name: port or ports.choose() for name, port in settings.ports.items() if name != "instances"}
+        self._reserved = ports.Reserved()
+        chosen = {name: port or self._reserved.take() for name, port in settings.ports.items() if name != "instances"}
         self.chosen = chosen
         self.addresses = Addresses(
             consul=settings.consul_address or f"http://{HOST}:{chosen['consul']}",
@@ -156,6 +157,7 @@ class Supervisor:
                 await asyncio.gather(*(process.stop() for process in wave))
             await asyncio.gather(*(self.parts[name].stop() for name in ("control", "postgres") if name in self.parts))
             await asyncio.gather(*(process.stop() for process in self.parts.values()))
+        self._reserved.close()
 
     async def changed_since(self, version: int) -> int:
         """Wait until something has changed after a version, and return the version it has now."""
@@ -200,18 +202,18 @@ class Supervisor:
 
     def _consul(self) -> Plan:
         found: list[Path] = []
+        http = self.chosen["consul"]
+        free = not self.settings.ports["consul"]
+        numbers = {
+            "http": http,
+            "server": self._reserved.take() if free else http + ports.CONSUL_SERVER_OFFSET,
+            "serf": self._reserved.take() if free else http + ports.CONSUL_SERF_OFFSET,
+        }
 
         async def bring(say: Say) -> None:
             found[:] = [(await parts.bring("consul", self.root, say)).path]
 
         async def give() -> Launch:
-            http = self.chosen["consul"]
-            free = not self.settings.ports["consul"]
-            numbers = {
-                "http": http,
-                "server": ports.choose() if free else http + ports.CONSUL_SERVER_OFFSET,
-                "serf": ports.choose() if free else http + ports.CONSUL_SERF_OFFSET,
-            }
             return Launch(
                 argv=launch.consul(found[0], self.root, self.folder.path / "consul", numbers),
                 environment=launch.plain(self.folder.path),
@@ -360,7 +362,8 @@ class Supervisor:
         )
 
     def _free_port(self) -> int:
-        return ports.first_free(self.settings.ports["instances"], set(self._ports.values()))
+        start = self.settings.ports["instances"]
+        return ports.first_free(start, set(self._ports.values())) if start else self._reserved.take()
 
     def _deregister(self, instance: str) -> None:
         """Take a dead instance out of Consul at once, instead of after a failed check and a minute."""
