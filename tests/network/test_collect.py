@@ -159,6 +159,7 @@ async def test_an_unknown_trace_is_a_404_in_jaegers_words(collector: Collector) 
         ("/api/traces", {"limit": "-1"}),
         ("/api/traces", {"start": "x"}),
         ("/api/traces", {"tags": "{"}),
+        ("/api/traces", {"minDuration": "9" * 400 + "h"}),
         ("/api/operations", {}),
         ("/api/dependencies", {"endTs": "x"}),
     ],
@@ -168,6 +169,19 @@ async def test_a_question_that_makes_no_sense_is_a_400(
 ) -> None:
     assert await collector.status_of(path, **parameters) == 400
     assert (await collector.get(path, **parameters))["errors"][0]["code"] == 400
+
+
+@pytest.mark.parametrize(
+    ("path", "parameters"),
+    [
+        ("/api/traces", {"end": "-9223372036854775807"}),
+        ("/api/dependencies", {"endTs": "9223372036854775807", "lookback": "-9223372036854775807"}),
+    ],
+)
+async def test_a_time_beyond_all_others_finds_nothing(
+    collector: Collector, path: str, parameters: dict[str, str]
+) -> None:
+    assert (await collector.get(path, **parameters))["data"] == []
 
 
 async def test_json_over_http_is_taken_in(collector: Collector) -> None:

@@ -6,6 +6,7 @@ left out, and ``prefix`` asks for traces whose id begins so.
 """
 
 import json
+import math
 import re
 import string
 from collections.abc import Mapping, Sequence
@@ -75,7 +76,7 @@ def trace_query(parameters: Parameters, *, now: int) -> TraceQuery:
     query = TraceQuery(
         service=_first(parameters, "service"),
         operation=_first(parameters, "operation"),
-        start=_integer(parameters, "start", end - lookback),
+        start=_integer(parameters, "start", _clamped(end - lookback)),
         end=end,
         tags=_tags(parameters),
         limit=_limit(parameters),
@@ -93,7 +94,7 @@ def dependency_window(parameters: Parameters, *, now: int) -> tuple[int, int]:
     """Read ``endTs`` and ``lookback`` (milliseconds) of ``/api/dependencies``; give start and end in microseconds."""
     end = _integer(parameters, "endTs", now // 1000)
     lookback = _integer(parameters, "lookback", _DAY_MILLISECONDS)
-    return max(-_INT64, (end - lookback) * 1000), min(_INT64, end * 1000)
+    return _clamped((end - lookback) * 1000), _clamped(end * 1000)
 
 
 def trace_id(text: str) -> bytes:
@@ -123,7 +124,10 @@ def duration(text: str, units: Mapping[str, int] = _UNITS) -> int:
     unknown = next((unit for _, unit in parts if unit not in units), None)
     if unknown:
         raise ValueError(f"time: unknown unit {json.dumps(unknown)} in duration {json.dumps(text[:64])}")
-    return min(_INT64, int(sum(float(number) * units[unit] for number, unit in parts)) // 1000)
+    nanoseconds = sum(float(number) * units[unit] for number, unit in parts)
+    if not math.isfinite(nanoseconds):
+        raise ValueError(f"time: invalid duration {json.dumps(text[:64])}")
+    return _clamped(int(nanoseconds) // 1000)
 
 
 def age(text: str) -> float:
@@ -219,6 +223,11 @@ def _integer(parameters: Parameters, name: str, default: int) -> int:
     if number is None or abs(number) > _INT64:
         raise BadParameter(f"unable to parse param '{name}': expected a 64-bit integer, found {text[:64]!r}")
     return number
+
+
+def _clamped(number: int) -> int:
+    """Give the nearest number that SQLite can compare with."""
+    return max(-_INT64, min(_INT64, number))
 
 
 def _limit(parameters: Parameters) -> int:

@@ -8,6 +8,7 @@ from gossamer_mesh.collect import jaeger
 
 NOW = 1_700_000_000_000_000
 DAY = 24 * 3600 * 10**6
+HIGHEST = 2**63 - 1
 
 
 def query(**parameters: str | list[str]) -> jaeger.TraceQuery:
@@ -51,6 +52,19 @@ def test_lookback_counts_when_start_is_missing(lookback: str, start: int) -> Non
     assert query(lookback=lookback, start="7").start == 7
 
 
+@pytest.mark.parametrize(
+    ("parameters", "start", "end"),
+    [
+        ({"end": str(-HIGHEST)}, -HIGHEST, -HIGHEST),
+        ({"end": str(-HIGHEST), "lookback": "9" * 30 + "h"}, -HIGHEST, -HIGHEST),
+        ({"end": str(HIGHEST), "lookback": "9" * 30 + "h"}, 0, HIGHEST),
+        ({"lookback": "9" * 400 + "h"}, NOW - 2 * DAY, NOW),
+    ],
+)
+def test_a_time_beyond_64_bits_is_the_nearest_one(parameters: dict[str, str], start: int, end: int) -> None:
+    assert (query(**parameters).start, query(**parameters).end) == (start, end)
+
+
 def test_ids_are_padded_as_jaeger_pads_them() -> None:
     assert query(traceID=["1f", "0AF7651916CD43DD8448EB211C80319C"]).trace_ids == (
         bytes(15) + b"\x1f",
@@ -70,6 +84,10 @@ def test_a_limit_has_a_limit() -> None:
         ({"end": "9" * 5000}, "unable to parse param 'end': expected a 64-bit integer, found '" + "9" * 64 + "'"),
         ({"limit": "0"}, "unable to parse param 'limit': expected a number above 0, found 0"),
         ({"minDuration": "5"}, "unable to parse param 'minDuration': time: invalid duration \"5\""),
+        (
+            {"minDuration": "9" * 400 + "h"},
+            "unable to parse param 'minDuration': time: invalid duration \"" + "9" * 64 + '"',
+        ),
         ({"minDuration": "-1s"}, "unable to parse param 'minDuration': time: invalid duration \"-1s\""),
         ({"maxDuration": "5d"}, 'unable to parse param \'maxDuration\': time: unknown unit "d" in duration "5d"'),
         ({"minDuration": "2s", "maxDuration": "1s"}, "'maxDuration' should be greater than 'minDuration'"),
@@ -117,6 +135,18 @@ def test_an_age_may_have_days() -> None:
 def test_dependencies_are_asked_in_milliseconds() -> None:
     assert jaeger.dependency_window({}, now=NOW) == (NOW - DAY, NOW)
     assert jaeger.dependency_window({"endTs": ["5000"], "lookback": ["1000"]}, now=NOW) == (4_000_000, 5_000_000)
+
+
+@pytest.mark.parametrize(
+    ("end", "lookback", "window"),
+    [
+        (HIGHEST, -HIGHEST, (HIGHEST, HIGHEST)),
+        (-HIGHEST, HIGHEST, (-HIGHEST, -HIGHEST)),
+        (HIGHEST, HIGHEST, (0, HIGHEST)),
+    ],
+)
+def test_a_window_beyond_64_bits_is_the_nearest_one(end: int, lookback: int, window: tuple[int, int]) -> None:
+    assert jaeger.dependency_window({"endTs": [str(end)], "lookback": [str(lookback)]}, now=NOW) == window
 
 
 def test_an_error_looks_as_jaegers() -> None:

@@ -53,6 +53,12 @@ def test_all_bad_values_are_named_at_once() -> None:
     assert caught.value.status == 64
 
 
+@pytest.mark.parametrize("age", ["9" * 400 + "h", "9" * 5000 + "s", "-1h", "0h"])
+def test_an_age_that_is_no_duration_is_named(age: str) -> None:
+    with pytest.raises(ConfigurationProblem, match=r"^--max-age: expected a duration such as 90m, 24h or 7d, found "):
+        from_arguments(["--store", "x", f"--max-age={age}"])
+
+
 @pytest.mark.parametrize("flags", [[], ["--store"], ["--store", "x", "--nonsense"], ["--store", "x", "--gr", "a:1"]])
 def test_unknown_and_missing_flags_are_usage(flags: list[str]) -> None:
     with pytest.raises(UsageProblem) as caught:
