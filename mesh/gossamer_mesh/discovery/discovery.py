@@ -113,7 +113,7 @@ class Discovery:
         self._publish(self._snapshot)
 
     async def _look_twice(self) -> None:
-        """Read the source again when something held is due, and believe what it says then."""
+        """Read the source again when something held is due."""
         while True:
             self._hold_changed.clear()
             if self._look_at is None:
@@ -126,11 +126,12 @@ class Discovery:
                 await self._look_again()
 
     async def _look_again(self) -> None:
+        """Confirm what is held. The watch may tell more meanwhile, so what a look finds besides is never believed."""
+        began = self._now
         try:
-            mesh = await self._source.look()
+            found = await self._source.look()
         except SourceError as error:
             self.failed(str(error))
             self._look_at = self._now + RETRY_LOOK
             return
-        self.heard()
-        self._believe(self._second_look.decide(mesh, self._now, second=True))
+        self._believe(self._second_look.confirm(found, began, self._now))

@@ -2,7 +2,8 @@
 
 When many instances stop being callable at once, it is more likely that the source has lost sight of them than that
 they died together: Consul restarted without data, an agent was cut off, a file was truncated. Such instances are
-*held*: they stay as they were until a second, independent reading, made after a delay, still lacks them.
+*held*: they stay as they were until they come back, or until a second, independent reading, made after a delay, lacks
+them too. That reading only confirms what is missing: what is believed otherwise is always the latest that was told.
 
 What counts as many, of one service or of the whole mesh, within `window` seconds:
 - all of them, if they were at least two; or
@@ -73,7 +74,9 @@ class SecondLook:
     """Seconds until the second look; more than the 5 in which instances register again with an empty Consul."""
     window: float = 3.0
     """Seconds within which losses count as one: checks that run every second fail one after the other."""
-    _believed: dict[Key, Instance] | None = None
+    _reading: Mesh = field(default_factory=Mesh)
+    """The latest."""
+    _believed: dict[Key, Instance] = field(default_factory=dict)
     """The callable instances."""
     _sizes: list[_Size] = field(default_factory=list)
     """Those of the window, and the one before it."""
@@ -81,24 +84,37 @@ class SecondLook:
     """What was lost and believed to be gone, and when; only of the window."""
     _held: dict[Key, _Hold] = field(default_factory=dict)
 
-    def decide(self, reading: Mesh, now: float, *, restarted: bool = False, second: bool = False) -> Decision:
-        """Decide what to believe after a reading, made at `now` (seconds of any steady clock).
-
-        `second` says that the reading was asked for as the second look: what is due and still missing is gone.
-        """
-        read = _by_key(reading)
-        before = self._believed or {}
+    def decide(self, reading: Mesh, now: float, *, restarted: bool = False) -> Decision:
+        """Decide what to believe after a reading, made at `now` (seconds of any steady clock)."""
+        read, before = _by_key(reading), self._believed
         self._recover(read, now)
         lost = {key for key in before.keys() - self._held.keys() if _is_lost(read, key)}
-        if second:
-            self._held = {key: hold for key, hold in self._held.items() if now < hold.since + self.delay}
         suspects = lost if restarted else self._suspects(lost, _callable(read))
         self._held.update({key: _Hold(before[key], now) for key in suspects})
         self._let_go.update(dict.fromkeys(lost - suspects, now))
-        mesh = _put_back(reading, self._held)
+        self._reading = reading
+        return self._conclude(now)
+
+    def confirm(self, look: Mesh, began: float, now: float) -> Decision:
+        """Decide what to believe after a second look that began at `began`: what was due then and it lacks is gone.
+
+        What it finds was not told yet, or comes and goes; that is held anew.
+        """
+        found = _by_key(look)
+        for key, hold in list(self._held.items()):
+            if began < hold.since + self.delay:
+                continue
+            if _is_lost(found, key):
+                del self._held[key]
+            else:
+                self._held[key] = _Hold(hold.instance, now)
+        return self._conclude(now)
+
+    def _conclude(self, now: float) -> Decision:
+        mesh = _put_back(self._reading, self._held)
         self._believed = _callable(_by_key(mesh))
         self._sizes.append(_Size(now, _count(self._believed)))
-        return Decision(mesh=mesh, held=self._report(read), look_at=self._look_at())
+        return Decision(mesh=mesh, held=self._report(_by_key(self._reading)), look_at=self._look_at())
 
     def _recover(self, read: dict[Key, Instance], now: float) -> None:
         """End the hold of what came back or was sent away, and forget what is older than the window or made good."""

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from gossamer_mesh.discovery import Discovery, MemorySource, SecondLook, Snapshot
-from gossamer_mesh.model import Health, Instance, Service
+from gossamer_mesh.model import Health, Instance, Mesh
 
 
 def instances(*ids, health=Health.PASSING):
@@ -16,8 +16,8 @@ def instances(*ids, health=Health.PASSING):
 class Followed:
     """A discovery that follows a source in memory."""
 
-    def __init__(self, delay):
-        self.source = MemorySource()
+    def __init__(self, delay, source):
+        self.source = source or MemorySource()
         self.published: asyncio.Queue[Snapshot] = asyncio.Queue()
         self.discovery = Discovery(
             self.source, publish=self.published.put_nowait, second_look=SecondLook(delay=delay, window=3)
@@ -34,8 +34,8 @@ class Followed:
 
 
 @contextlib.asynccontextmanager
-async def following(*, delay=8.0):
-    followed = Followed(delay)
+async def following(*, delay=8.0, source=None):
+    followed = Followed(delay, source)
     task = asyncio.create_task(followed.discovery.run())
     await followed.rest()
     yield followed
@@ -105,16 +105,42 @@ async def test_a_mass_removal_waits_for_the_second_look():
         assert (ids(acted), acted.held) == ([], ())
 
 
-async def test_a_second_look_asks_the_source_again():
-    """What the second look finds counts, not what was told before it."""
-    async with following(delay=0.05) as followed:
+class SlowSource(MemorySource):
+    """A source whose looks take as long as a test wants, and find what was there when they began."""
+
+    def __init__(self):
+        super().__init__()
+        self.looking, self.found = asyncio.Event(), asyncio.Event()
+
+    async def look(self):
+        mesh = await super().look()
+        self.looking.set()
+        await self.found.wait()
+        return mesh
+
+
+async def test_what_is_told_during_a_second_look_is_believed():
+    """The watch never tells it again, so a live instance that the look has not found yet would stay gone."""
+    async with following(delay=0.01, source=SlowSource()) as followed, asyncio.timeout(5):
         followed.source.put("catalog", instances("a", "b"))
-        followed.source.restart()
-        await followed.next()
-        assert ids(await followed.next()) == ["a", "b"]
-        followed.source._services = {"catalog": Service.of("catalog", instances("a", "b"))}
-        acted = await followed.next()
-        assert (ids(acted), acted.held) == (["a", "b"], ())
+        followed.source.put("catalog", [])
+        await followed.source.looking.wait()
+        followed.source.put("catalog", instances("a", "b", "c"))
+        followed.source.found.set()
+        await followed.rest()
+        assert ids(followed.discovery.snapshot) == ["a", "b", "c"]
+        assert followed.discovery.snapshot.held == ()
+
+
+async def test_what_a_second_look_finds_stays_until_the_source_tells_it():
+    source = SlowSource()
+    async with following(delay=0.01, source=source) as followed, asyncio.timeout(5):
+        source.put("catalog", instances("a", "b"))
+        followed.discovery.read(Mesh.of([]))
+        await source.looking.wait()
+        source.found.set()
+        await followed.rest()
+        assert ids(followed.discovery.snapshot) == ["a", "b"]
 
 
 async def test_what_is_held_stays_held_while_the_source_is_silent():

@@ -151,31 +151,47 @@ def test_another_reading_is_no_second_look():
 def test_a_second_look_that_finds_them_missing_lets_them_go():
     second_look = believing(catalog="c1 c2")
     second_look.decide(mesh(catalog="c1! c2!"), 1)
-    decision = second_look.decide(mesh(catalog="c1! c2!"), 9, second=True)
+    decision = second_look.confirm(mesh(catalog="c1! c2!"), 9, 9)
     assert shown(decision) == ""
     assert (decision.held, decision.look_at) == ((), None)
 
 
-def test_a_second_look_that_finds_them_keeps_them():
+def test_what_a_second_look_finds_is_held_anew():
     second_look = believing(catalog="c1 c2")
     second_look.decide(mesh(catalog=""), 1)
-    assert shown(second_look.decide(mesh(catalog="c1 c2"), 9, second=True)) == "c1 c2"
+    decision = second_look.confirm(mesh(catalog="c1"), 9, 10)
+    assert shown(decision) == "c1"
+    assert (decision.held, decision.look_at) == ((Held(service="catalog", before=1, after=0),), 18)
 
 
 def test_a_second_look_takes_only_what_is_due():
     second_look = believing(catalog="c1 c2", orders="o1 o2")
     second_look.decide(mesh(catalog="", orders="o1 o2"), 1)
     second_look.decide(mesh(catalog="", orders=""), 5)
-    decision = second_look.decide(mesh(catalog="", orders=""), 9, second=True)
+    decision = second_look.confirm(mesh(catalog="", orders=""), 9, 9)
     assert (shown(decision), shown(decision, "orders")) == ("", "o1 o2")
     assert decision.look_at == 13
+
+
+def test_a_second_look_takes_nothing_that_became_due_after_it_began():
+    second_look = believing(catalog="c1 c2")
+    second_look.decide(mesh(catalog=""), 1)
+    assert shown(second_look.confirm(mesh(catalog=""), 8, 10)) == "c1 c2"
+
+
+def test_what_is_told_while_a_second_look_is_made_is_believed():
+    second_look = believing(catalog="c1 c2", orders="o1 o2")
+    second_look.decide(mesh(catalog="", orders="o1 o2"), 1)
+    second_look.decide(mesh(catalog="c1 c2 c3", orders="o2"), 9.5)
+    decision = second_look.confirm(mesh(catalog="", orders="o1 o2"), 9, 10)
+    assert (shown(decision), shown(decision, "orders")) == ("c1 c2 c3", "o2")
 
 
 def test_control_without_a_delay_the_second_look_lets_go_at_once():
     second_look = SecondLook(delay=0, window=3)
     second_look.decide(mesh(catalog="c1 c2"), 0)
     second_look.decide(mesh(catalog=""), 1)
-    assert shown(second_look.decide(mesh(catalog=""), 1, second=True)) == ""
+    assert shown(second_look.confirm(mesh(catalog=""), 1, 1)) == ""
 
 
 def test_instances_that_are_replaced_one_after_the_other_are_no_mass():
