@@ -32,6 +32,10 @@ GRACE = 4.0
 RATE, BURST = 20.0, 10
 """How often a second, and at once, one query may be asked."""
 
+LOOKS = 4
+"""How many services a second look reads at once. Each takes a connection more than the watch has, of those that the agent
+allows."""
+
 Query = Callable[..., Awaitable[tuple[str, Any]]]
 """A method of py-consul that answers an index and what it found."""
 
@@ -66,11 +70,17 @@ class ConsulSource:
                 await asyncio.sleep(backoff.failed(random.random()))  # noqa: S311 - spreads load, guards nothing
 
     async def look(self) -> Mesh:
-        """Read everything once, over connections of its own (`Source`)."""
+        """Read everything once, over a few connections of its own (`Source`)."""
+        free = asyncio.Semaphore(LOOKS)
+
+        async def read(name: str) -> Service | None:
+            async with free:
+                return (await _read(client, name))[1]
+
         async with Client(self._url) as client:
             _, names = await _ask(client, client.catalog.services)
-            found = await asyncio.gather(*(_read(client, name) for name in names if name != OWN))
-        return Mesh.of(service for _, service in found if service)
+            found = await asyncio.gather(*(read(name) for name in names if name != OWN))
+        return Mesh.of(filter(None, found))
 
 
 class _BeganAgain(Exception):  # noqa: N818 - not an error
