@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -49,9 +50,12 @@ type probe struct {
 	config kit.Config
 	client func(service string) grpc.ClientConnInterface
 
-	fails     atomic.Int64
-	cancelled sync.Map // key -> *atomic.Int32
+	fails atomic.Int64
+	waits sync.Map // key -> *waits
 }
+
+// waits counts the waits of a key.
+type waits struct{ waiting, cancelled atomic.Int32 }
 
 func (p *probe) Echo(ctx context.Context, request *probev1.EchoRequest) (*probev1.EchoResponse, error) {
 	return &probev1.EchoResponse{
@@ -65,7 +69,7 @@ func (p *probe) Relay(ctx context.Context, request *probev1.RelayRequest) (*prob
 	response := &probev1.RelayResponse{Hops: []*probev1.Hop{p.hop(ctx)}}
 	services := request.GetServices()
 	if len(services) == 0 {
-		return response, p.sleep(ctx, request.GetLastWait(), "relay")
+		return response, p.wait(ctx, &probev1.WaitRequest{Duration: request.GetLastWait(), Key: "relay"})
 	}
 	next := probev1.NewProbeServiceClient(p.client(services[0]))
 	rest, err := next.Relay(ctx, &probev1.RelayRequest{Services: services[1:], LastWait: request.GetLastWait()})
@@ -77,11 +81,36 @@ func (p *probe) Relay(ctx context.Context, request *probev1.RelayRequest) (*prob
 }
 
 func (p *probe) Wait(ctx context.Context, request *probev1.WaitRequest) (*probev1.WaitResponse, error) {
-	earlier := p.cancellations(request.GetKey()).Load()
-	if err := p.sleep(ctx, request.GetDuration(), request.GetKey()); err != nil {
+	others := p.waitsOf(request.GetKey())
+	response := &probev1.WaitResponse{Cancelled: others.cancelled.Load(), Waiting: others.waiting.Load(), Hop: p.hop(ctx)}
+	if err := p.wait(ctx, request); err != nil {
 		return nil, err
 	}
-	return &probev1.WaitResponse{Cancelled: earlier, Hop: p.hop(ctx)}, nil
+	return response, nil
+}
+
+func (p *probe) Call(ctx context.Context, request *probev1.CallRequest) (*probev1.CallResponse, error) {
+	if err := p.wait(ctx, request.GetFirst()); err != nil {
+		return nil, err
+	}
+	callee := probev1.NewProbeServiceClient(p.client(request.GetService()))
+	response := &probev1.CallResponse{}
+	switch request.GetMethod() {
+	case probev1.CallMethod_CALL_METHOD_ECHO:
+		answer, err := callee.Echo(ctx, &probev1.EchoRequest{})
+		response.Hop = answer.GetHop()
+		return response, err
+	case probev1.CallMethod_CALL_METHOD_WAIT:
+		answer, err := callee.Wait(ctx, request.GetWait())
+		response.Hop = answer.GetHop()
+		return response, err
+	case probev1.CallMethod_CALL_METHOD_COUNT:
+		return response, count(ctx, callee, request.GetAbandon())
+	case probev1.CallMethod_CALL_METHOD_SUM:
+		return response, sum(ctx, callee, request.GetAbandon())
+	default:
+		return response, chat(ctx, callee, request.GetAbandon())
+	}
 }
 
 func (p *probe) Fail(ctx context.Context, request *probev1.FailRequest) (*probev1.FailResponse, error) {
@@ -99,6 +128,8 @@ func (p *probe) Fail(ctx context.Context, request *probev1.FailRequest) (*probev
 	case probev1.FailMode_FAIL_MODE_DOMAIN:
 		return nil, kit.NewError(codes.NotFound, "PROBE_NOT_FOUND", "nothing to find here")
 	case probev1.FailMode_FAIL_MODE_UNEXPECTED:
+		return nil, fmt.Errorf("reading the secret: %w", errors.New("nobody must see this"))
+	case probev1.FailMode_FAIL_MODE_PANIC:
 		panic("secret: nobody must see this")
 	}
 	return &probev1.FailResponse{Hop: p.hop(ctx)}, nil
@@ -107,7 +138,8 @@ func (p *probe) Fail(ctx context.Context, request *probev1.FailRequest) (*probev
 func (p *probe) Count(request *probev1.CountRequest, stream grpc.ServerStreamingServer[probev1.CountResponse]) error {
 	for number := int32(1); number <= request.GetTo(); number++ {
 		if number > 1 {
-			if err := p.sleep(stream.Context(), request.GetInterval(), "count"); err != nil {
+			pause := &probev1.WaitRequest{Duration: request.GetInterval(), Key: "count"}
+			if err := p.wait(stream.Context(), pause); err != nil {
 				return err
 			}
 		}
@@ -169,21 +201,27 @@ func (p *probe) hop(ctx context.Context) *probev1.Hop {
 	return hop
 }
 
-// sleep waits. When the call ends before, that counts as a cancellation of the key.
-func (p *probe) sleep(ctx context.Context, duration *durationpb.Duration, key string) error {
-	timer := time.NewTimer(duration.AsDuration())
-	defer timer.Stop()
+// wait waits, and counts who waits and who gave up.
+func (p *probe) wait(ctx context.Context, request *probev1.WaitRequest) error {
+	waits := p.waitsOf(request.GetKey())
+	waits.waiting.Add(1)
+	defer waits.waiting.Add(-1)
+	over := time.NewTimer(request.GetDuration().AsDuration())
+	defer over.Stop()
 	select {
-	case <-timer.C:
+	case <-over.C:
 		return nil
 	case <-ctx.Done():
-		p.cancellations(key).Add(1)
-		return ctx.Err()
+		waits.cancelled.Add(1)
 	}
+	if request.GetIgnoreCancellation() {
+		<-over.C
+		return nil
+	}
+	return ctx.Err()
 }
 
-// cancellations is how many waits of a key were cancelled.
-func (p *probe) cancellations(key string) *atomic.Int32 {
-	count, _ := p.cancelled.LoadOrStore(key, new(atomic.Int32))
-	return count.(*atomic.Int32)
+func (p *probe) waitsOf(key string) *waits {
+	found, _ := p.waits.LoadOrStore(key, new(waits))
+	return found.(*waits)
 }

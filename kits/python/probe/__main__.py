@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
-from google.protobuf.duration_pb2 import Duration
 
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, ProbeServiceStub, add_ProbeServiceServicer_to_server
@@ -23,6 +23,7 @@ class Probe(ProbeServiceServicer):
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
         self._cancelled: Counter[str] = Counter()
+        self._waiting: Counter[str] = Counter()
         self._fails = 0
 
     async def Echo(self, request: pb.EchoRequest, context: Context) -> pb.EchoResponse:
@@ -37,14 +38,29 @@ class Probe(ProbeServiceServicer):
             answer = await self._kit.client(ProbeServiceStub, request.services[0]).Relay(following)
             hops += answer.hops
         else:
-            await self._wait(request.last_wait, "relay")
+            await self._wait(pb.WaitRequest(duration=request.last_wait, key="relay"))
         return pb.RelayResponse(hops=hops)
 
     async def Wait(self, request: pb.WaitRequest, context: Context) -> pb.WaitResponse:
-        """Wait, and count those who gave up."""
-        earlier = self._cancelled[request.key]
-        await self._wait(request.duration, request.key)
-        return pb.WaitResponse(cancelled=earlier, hop=self._hop(context))
+        """Wait, and count those who wait and those who gave up."""
+        cancelled, waiting = self._cancelled[request.key], self._waiting[request.key]
+        await self._wait(request)
+        return pb.WaitResponse(cancelled=cancelled, waiting=waiting, hop=self._hop(context))
+
+    async def Call(self, request: pb.CallRequest, _context: Context) -> pb.CallResponse:
+        """Call one method of another service."""
+        await self._wait(request.first)
+        stub = self._kit.client(ProbeServiceStub, request.service)
+        if request.method == pb.CALL_METHOD_ECHO:
+            return pb.CallResponse(hop=(await stub.Echo(pb.EchoRequest())).hop)
+        if request.method == pb.CALL_METHOD_WAIT:
+            return pb.CallResponse(hop=(await stub.Wait(request.wait)).hop)
+        await {
+            pb.CALL_METHOD_COUNT: _count,
+            pb.CALL_METHOD_SUM: _sum,
+            pb.CALL_METHOD_CHAT: _chat,
+        }[request.method](stub, abandon=request.abandon)
+        return pb.CallResponse()
 
     async def Fail(self, request: pb.FailRequest, context: Context) -> pb.FailResponse:
         """Fail as told."""
@@ -58,7 +74,7 @@ class Probe(ProbeServiceServicer):
         """Stream numbers."""
         for number in range(1, request.to + 1):
             if number > 1 and request.HasField("interval"):
-                await self._wait(request.interval, "count")
+                await self._wait(pb.WaitRequest(duration=request.interval, key="count"))
             yield pb.CountResponse(number=number)
 
     async def Sum(self, request_iterator: AsyncIterator[pb.SumRequest], _context: Context) -> pb.SumResponse:
@@ -73,12 +89,19 @@ class Probe(ProbeServiceServicer):
         async for request in request_iterator:
             yield pb.ChatResponse(text=request.text, instance=self._kit.config.instance)
 
-    async def _wait(self, duration: Duration, key: str) -> None:
+    async def _wait(self, request: pb.WaitRequest) -> None:
+        end = time.monotonic() + request.duration.ToTimedelta().total_seconds()
+        self._waiting[request.key] += 1
         try:
-            await asyncio.sleep(duration.ToTimedelta().total_seconds())
-        except asyncio.CancelledError:
-            self._cancelled[key] += 1
-            raise
+            while (left := end - time.monotonic()) > 0:
+                try:
+                    await asyncio.sleep(left)
+                except asyncio.CancelledError:
+                    self._cancelled[request.key] += 1
+                    if not request.ignore_cancellation:
+                        raise
+        finally:
+            self._waiting[request.key] -= 1
 
     def _fail(self, request: pb.FailRequest) -> None:
         if request.mode == pb.FAIL_MODE_STATUS and request.code:
@@ -86,7 +109,7 @@ class Probe(ProbeServiceServicer):
             raise Error(code, "PROBE_STATUS", "failed as told")
         if request.mode == pb.FAIL_MODE_DOMAIN:
             raise Error(grpc.StatusCode.NOT_FOUND, "PROBE_NOT_FOUND", "nothing to find here")
-        if request.mode == pb.FAIL_MODE_UNEXPECTED:
+        if request.mode in (pb.FAIL_MODE_UNEXPECTED, pb.FAIL_MODE_PANIC):
             raise RuntimeError("secret: nobody must see this")
 
     def _hop(self, context: Context) -> pb.Hop:
@@ -97,6 +120,32 @@ class Probe(ProbeServiceServicer):
         if (remaining := context.time_remaining()) is not None:
             hop.remaining.FromNanoseconds(int(remaining * 1e9))
         return hop
+
+
+async def _count(stub: Any, *, abandon: bool) -> None:
+    async for _ in stub.Count(pb.CountRequest(to=3)):
+        if abandon:
+            return
+
+
+async def _sum(stub: Any, *, abandon: bool) -> None:
+    call = stub.Sum()
+    for number in (1, 2, 3):
+        await call.write(pb.SumRequest(number=number))
+        if abandon:
+            return
+    await call
+
+
+async def _chat(stub: Any, *, abandon: bool) -> None:
+    call = stub.Chat()
+    for text in ("one", "two", "three"):
+        await call.write(pb.ChatRequest(text=text))
+        await call.read()
+        if abandon:
+            return
+    await call.done_writing()
+    await call.read()
 
 
 async def main() -> None:

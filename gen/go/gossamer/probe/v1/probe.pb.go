@@ -35,8 +35,10 @@ const (
 	FailMode_FAIL_MODE_STATUS FailMode = 1
 	// Raises a domain error: NOT_FOUND with the reason PROBE_NOT_FOUND and the domain "gossamer.probe.v1".
 	FailMode_FAIL_MODE_DOMAIN FailMode = 2
-	// Raises what no one expects, with a text that MUST NOT reach the caller.
+	// Fails with what no one expects, with a text that MUST NOT reach the caller.
 	FailMode_FAIL_MODE_UNEXPECTED FailMode = 3
+	// Panics with such a text. Where a language knows no panics, this is FAIL_MODE_UNEXPECTED.
+	FailMode_FAIL_MODE_PANIC FailMode = 4
 )
 
 // Enum value maps for FailMode.
@@ -46,12 +48,14 @@ var (
 		1: "FAIL_MODE_STATUS",
 		2: "FAIL_MODE_DOMAIN",
 		3: "FAIL_MODE_UNEXPECTED",
+		4: "FAIL_MODE_PANIC",
 	}
 	FailMode_value = map[string]int32{
 		"FAIL_MODE_UNSPECIFIED": 0,
 		"FAIL_MODE_STATUS":      1,
 		"FAIL_MODE_DOMAIN":      2,
 		"FAIL_MODE_UNEXPECTED":  3,
+		"FAIL_MODE_PANIC":       4,
 	}
 )
 
@@ -80,6 +84,71 @@ func (x FailMode) Number() protoreflect.EnumNumber {
 // Deprecated: Use FailMode.Descriptor instead.
 func (FailMode) EnumDescriptor() ([]byte, []int) {
 	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{0}
+}
+
+// A method that one instance calls on another.
+type CallMethod int32
+
+const (
+	// Calls nothing.
+	CallMethod_CALL_METHOD_UNSPECIFIED CallMethod = 0
+	// Echo, which may be repeated.
+	CallMethod_CALL_METHOD_ECHO CallMethod = 1
+	// Wait, which may not.
+	CallMethod_CALL_METHOD_WAIT CallMethod = 2
+	// Count, up to 3.
+	CallMethod_CALL_METHOD_COUNT CallMethod = 3
+	// Sum, of 1, 2 and 3.
+	CallMethod_CALL_METHOD_SUM CallMethod = 4
+	// Chat, of 3 messages, each sent after the answer to the one before.
+	CallMethod_CALL_METHOD_CHAT CallMethod = 5
+)
+
+// Enum value maps for CallMethod.
+var (
+	CallMethod_name = map[int32]string{
+		0: "CALL_METHOD_UNSPECIFIED",
+		1: "CALL_METHOD_ECHO",
+		2: "CALL_METHOD_WAIT",
+		3: "CALL_METHOD_COUNT",
+		4: "CALL_METHOD_SUM",
+		5: "CALL_METHOD_CHAT",
+	}
+	CallMethod_value = map[string]int32{
+		"CALL_METHOD_UNSPECIFIED": 0,
+		"CALL_METHOD_ECHO":        1,
+		"CALL_METHOD_WAIT":        2,
+		"CALL_METHOD_COUNT":       3,
+		"CALL_METHOD_SUM":         4,
+		"CALL_METHOD_CHAT":        5,
+	}
+)
+
+func (x CallMethod) Enum() *CallMethod {
+	p := new(CallMethod)
+	*p = x
+	return p
+}
+
+func (x CallMethod) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CallMethod) Descriptor() protoreflect.EnumDescriptor {
+	return file_gossamer_probe_v1_probe_proto_enumTypes[1].Descriptor()
+}
+
+func (CallMethod) Type() protoreflect.EnumType {
+	return &file_gossamer_probe_v1_probe_proto_enumTypes[1]
+}
+
+func (x CallMethod) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CallMethod.Descriptor instead.
+func (CallMethod) EnumDescriptor() ([]byte, []int) {
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{1}
 }
 
 // What one instance saw of a call.
@@ -398,10 +467,12 @@ type WaitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How long to wait.
 	Duration *durationpb.Duration `protobuf:"bytes,1,opt,name=duration,proto3" json:"duration,omitempty"`
-	// Whose cancellations are counted.
-	Key           string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// What calls are counted by.
+	Key string `protobuf:"bytes,2,opt,name=key,proto3" json:"key,omitempty"`
+	// Wait to the end whatever becomes of the call, as a handler does that doesn't notice.
+	IgnoreCancellation bool `protobuf:"varint,3,opt,name=ignore_cancellation,json=ignoreCancellation,proto3" json:"ignore_cancellation,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *WaitRequest) Reset() {
@@ -448,13 +519,22 @@ func (x *WaitRequest) GetKey() string {
 	return ""
 }
 
+func (x *WaitRequest) GetIgnoreCancellation() bool {
+	if x != nil {
+		return x.IgnoreCancellation
+	}
+	return false
+}
+
 // The wait is over.
 type WaitResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many earlier calls of the same key this instance saw cancelled, by the caller or by the deadline.
 	Cancelled int32 `protobuf:"varint,1,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
 	// What the instance saw.
-	Hop           *Hop `protobuf:"bytes,2,opt,name=hop,proto3" json:"hop,omitempty"`
+	Hop *Hop `protobuf:"bytes,2,opt,name=hop,proto3" json:"hop,omitempty"`
+	// How many other calls of the same key waited here when this one came.
+	Waiting       int32 `protobuf:"varint,3,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -503,6 +583,141 @@ func (x *WaitResponse) GetHop() *Hop {
 	return nil
 }
 
+func (x *WaitResponse) GetWaiting() int32 {
+	if x != nil {
+		return x.Waiting
+	}
+	return 0
+}
+
+// Asks for a call of another service.
+type CallRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service to call.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// The method to call.
+	Method CallMethod `protobuf:"varint,2,opt,name=method,proto3,enum=gossamer.probe.v1.CallMethod" json:"method,omitempty"`
+	// How to wait before the call; not set: not at all.
+	First *WaitRequest `protobuf:"bytes,3,opt,name=first,proto3" json:"first,omitempty"`
+	// What a Wait is sent.
+	Wait *WaitRequest `protobuf:"bytes,4,opt,name=wait,proto3" json:"wait,omitempty"`
+	// Drop a stream after its first message, without a word to gRPC, and answer.
+	Abandon       bool `protobuf:"varint,5,opt,name=abandon,proto3" json:"abandon,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallRequest) Reset() {
+	*x = CallRequest{}
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallRequest) ProtoMessage() {}
+
+func (x *CallRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallRequest.ProtoReflect.Descriptor instead.
+func (*CallRequest) Descriptor() ([]byte, []int) {
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *CallRequest) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *CallRequest) GetMethod() CallMethod {
+	if x != nil {
+		return x.Method
+	}
+	return CallMethod_CALL_METHOD_UNSPECIFIED
+}
+
+func (x *CallRequest) GetFirst() *WaitRequest {
+	if x != nil {
+		return x.First
+	}
+	return nil
+}
+
+func (x *CallRequest) GetWait() *WaitRequest {
+	if x != nil {
+		return x.Wait
+	}
+	return nil
+}
+
+func (x *CallRequest) GetAbandon() bool {
+	if x != nil {
+		return x.Abandon
+	}
+	return false
+}
+
+// The call was made.
+type CallResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the instance that was called saw; not set for streams.
+	Hop           *Hop `protobuf:"bytes,1,opt,name=hop,proto3" json:"hop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallResponse) Reset() {
+	*x = CallResponse{}
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallResponse) ProtoMessage() {}
+
+func (x *CallResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallResponse.ProtoReflect.Descriptor instead.
+func (*CallResponse) Descriptor() ([]byte, []int) {
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *CallResponse) GetHop() *Hop {
+	if x != nil {
+		return x.Hop
+	}
+	return nil
+}
+
 // Asks for a failure.
 type FailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -520,7 +735,7 @@ type FailRequest struct {
 
 func (x *FailRequest) Reset() {
 	*x = FailRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -532,7 +747,7 @@ func (x *FailRequest) String() string {
 func (*FailRequest) ProtoMessage() {}
 
 func (x *FailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[7]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -545,7 +760,7 @@ func (x *FailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailRequest.ProtoReflect.Descriptor instead.
 func (*FailRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{7}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FailRequest) GetMode() FailMode {
@@ -587,7 +802,7 @@ type FailResponse struct {
 
 func (x *FailResponse) Reset() {
 	*x = FailResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +814,7 @@ func (x *FailResponse) String() string {
 func (*FailResponse) ProtoMessage() {}
 
 func (x *FailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[8]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +827,7 @@ func (x *FailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailResponse.ProtoReflect.Descriptor instead.
 func (*FailResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{8}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FailResponse) GetHop() *Hop {
@@ -635,7 +850,7 @@ type CountRequest struct {
 
 func (x *CountRequest) Reset() {
 	*x = CountRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -647,7 +862,7 @@ func (x *CountRequest) String() string {
 func (*CountRequest) ProtoMessage() {}
 
 func (x *CountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -660,7 +875,7 @@ func (x *CountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRequest.ProtoReflect.Descriptor instead.
 func (*CountRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CountRequest) GetTo() int32 {
@@ -688,7 +903,7 @@ type CountResponse struct {
 
 func (x *CountResponse) Reset() {
 	*x = CountResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -700,7 +915,7 @@ func (x *CountResponse) String() string {
 func (*CountResponse) ProtoMessage() {}
 
 func (x *CountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -713,7 +928,7 @@ func (x *CountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResponse.ProtoReflect.Descriptor instead.
 func (*CountResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{10}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CountResponse) GetNumber() int32 {
@@ -734,7 +949,7 @@ type SumRequest struct {
 
 func (x *SumRequest) Reset() {
 	*x = SumRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +961,7 @@ func (x *SumRequest) String() string {
 func (*SumRequest) ProtoMessage() {}
 
 func (x *SumRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +974,7 @@ func (x *SumRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SumRequest.ProtoReflect.Descriptor instead.
 func (*SumRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{11}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SumRequest) GetNumber() int32 {
@@ -782,7 +997,7 @@ type SumResponse struct {
 
 func (x *SumResponse) Reset() {
 	*x = SumResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -794,7 +1009,7 @@ func (x *SumResponse) String() string {
 func (*SumResponse) ProtoMessage() {}
 
 func (x *SumResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -807,7 +1022,7 @@ func (x *SumResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SumResponse.ProtoReflect.Descriptor instead.
 func (*SumResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{12}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SumResponse) GetSum() int64 {
@@ -835,7 +1050,7 @@ type ChatRequest struct {
 
 func (x *ChatRequest) Reset() {
 	*x = ChatRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +1062,7 @@ func (x *ChatRequest) String() string {
 func (*ChatRequest) ProtoMessage() {}
 
 func (x *ChatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +1075,7 @@ func (x *ChatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatRequest.ProtoReflect.Descriptor instead.
 func (*ChatRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ChatRequest) GetText() string {
@@ -883,7 +1098,7 @@ type ChatResponse struct {
 
 func (x *ChatResponse) Reset() {
 	*x = ChatResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -895,7 +1110,7 @@ func (x *ChatResponse) String() string {
 func (*ChatResponse) ProtoMessage() {}
 
 func (x *ChatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -908,7 +1123,7 @@ func (x *ChatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse.ProtoReflect.Descriptor instead.
 func (*ChatResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChatResponse) GetText() string {
@@ -952,14 +1167,25 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x10 \"\x06r\x04\x10\x01\x18?R\bservices\x126\n" +
 	"\tlast_wait\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\blastWait\";\n" +
 	"\rRelayResponse\x12*\n" +
-	"\x04hops\x18\x01 \x03(\v2\x16.gossamer.probe.v1.HopR\x04hops\"n\n" +
+	"\x04hops\x18\x01 \x03(\v2\x16.gossamer.probe.v1.HopR\x04hops\"\x9f\x01\n" +
 	"\vWaitRequest\x12D\n" +
 	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
 	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\bduration\x12\x19\n" +
-	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03key\"V\n" +
+	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03key\x12/\n" +
+	"\x13ignore_cancellation\x18\x03 \x01(\bR\x12ignoreCancellation\"p\n" +
 	"\fWaitResponse\x12\x1c\n" +
 	"\tcancelled\x18\x01 \x01(\x05R\tcancelled\x12(\n" +
-	"\x03hop\x18\x02 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\"\xb5\x01\n" +
+	"\x03hop\x18\x02 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n" +
+	"\awaiting\x18\x03 \x01(\x05R\awaiting\"\xf9\x01\n" +
+	"\vCallRequest\x12#\n" +
+	"\aservice\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\aservice\x12A\n" +
+	"\x06method\x18\x02 \x01(\x0e2\x1d.gossamer.probe.v1.CallMethodB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x124\n" +
+	"\x05first\x18\x03 \x01(\v2\x1e.gossamer.probe.v1.WaitRequestR\x05first\x122\n" +
+	"\x04wait\x18\x04 \x01(\v2\x1e.gossamer.probe.v1.WaitRequestR\x04wait\x12\x18\n" +
+	"\aabandon\x18\x05 \x01(\bR\aabandon\"8\n" +
+	"\fCallResponse\x12(\n" +
+	"\x03hop\x18\x01 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\"\xb5\x01\n" +
 	"\vFailRequest\x129\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1b.gossamer.probe.v1.FailModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x1d\n" +
 	"\x04code\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x10(\x00R\x04code\x12\x1d\n" +
@@ -982,16 +1208,26 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x04text\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x04text\">\n" +
 	"\fChatResponse\x12\x12\n" +
 	"\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n" +
-	"\binstance\x18\x02 \x01(\tR\binstance*k\n" +
+	"\binstance\x18\x02 \x01(\tR\binstance*\x80\x01\n" +
 	"\bFailMode\x12\x19\n" +
 	"\x15FAIL_MODE_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10FAIL_MODE_STATUS\x10\x01\x12\x14\n" +
 	"\x10FAIL_MODE_DOMAIN\x10\x02\x12\x18\n" +
-	"\x14FAIL_MODE_UNEXPECTED\x10\x032\xac\x04\n" +
+	"\x14FAIL_MODE_UNEXPECTED\x10\x03\x12\x13\n" +
+	"\x0fFAIL_MODE_PANIC\x10\x04*\x97\x01\n" +
+	"\n" +
+	"CallMethod\x12\x1b\n" +
+	"\x17CALL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10CALL_METHOD_ECHO\x10\x01\x12\x14\n" +
+	"\x10CALL_METHOD_WAIT\x10\x02\x12\x15\n" +
+	"\x11CALL_METHOD_COUNT\x10\x03\x12\x13\n" +
+	"\x0fCALL_METHOD_SUM\x10\x04\x12\x14\n" +
+	"\x10CALL_METHOD_CHAT\x10\x052\xf5\x04\n" +
 	"\fProbeService\x12L\n" +
 	"\x04Echo\x12\x1e.gossamer.probe.v1.EchoRequest\x1a\x1f.gossamer.probe.v1.EchoResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05Relay\x12\x1f.gossamer.probe.v1.RelayRequest\x1a .gossamer.probe.v1.RelayResponse\"\x03\x90\x02\x01\x12G\n" +
-	"\x04Wait\x12\x1e.gossamer.probe.v1.WaitRequest\x1a\x1f.gossamer.probe.v1.WaitResponse\x12L\n" +
+	"\x04Wait\x12\x1e.gossamer.probe.v1.WaitRequest\x1a\x1f.gossamer.probe.v1.WaitResponse\x12G\n" +
+	"\x04Call\x12\x1e.gossamer.probe.v1.CallRequest\x1a\x1f.gossamer.probe.v1.CallResponse\x12L\n" +
 	"\x04Fail\x12\x1e.gossamer.probe.v1.FailRequest\x1a\x1f.gossamer.probe.v1.FailResponse\"\x03\x90\x02\x02\x12Q\n" +
 	"\x05Count\x12\x1f.gossamer.probe.v1.CountRequest\x1a .gossamer.probe.v1.CountResponse\"\x03\x90\x02\x010\x01\x12F\n" +
 	"\x03Sum\x12\x1d.gossamer.probe.v1.SumRequest\x1a\x1e.gossamer.probe.v1.SumResponse(\x01\x12K\n" +
@@ -1011,58 +1247,67 @@ func file_gossamer_probe_v1_probe_proto_rawDescGZIP() []byte {
 	return file_gossamer_probe_v1_probe_proto_rawDescData
 }
 
-var file_gossamer_probe_v1_probe_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gossamer_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_gossamer_probe_v1_probe_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_gossamer_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_gossamer_probe_v1_probe_proto_goTypes = []any{
 	(FailMode)(0),               // 0: gossamer.probe.v1.FailMode
-	(*Hop)(nil),                 // 1: gossamer.probe.v1.Hop
-	(*EchoRequest)(nil),         // 2: gossamer.probe.v1.EchoRequest
-	(*EchoResponse)(nil),        // 3: gossamer.probe.v1.EchoResponse
-	(*RelayRequest)(nil),        // 4: gossamer.probe.v1.RelayRequest
-	(*RelayResponse)(nil),       // 5: gossamer.probe.v1.RelayResponse
-	(*WaitRequest)(nil),         // 6: gossamer.probe.v1.WaitRequest
-	(*WaitResponse)(nil),        // 7: gossamer.probe.v1.WaitResponse
-	(*FailRequest)(nil),         // 8: gossamer.probe.v1.FailRequest
-	(*FailResponse)(nil),        // 9: gossamer.probe.v1.FailResponse
-	(*CountRequest)(nil),        // 10: gossamer.probe.v1.CountRequest
-	(*CountResponse)(nil),       // 11: gossamer.probe.v1.CountResponse
-	(*SumRequest)(nil),          // 12: gossamer.probe.v1.SumRequest
-	(*SumResponse)(nil),         // 13: gossamer.probe.v1.SumResponse
-	(*ChatRequest)(nil),         // 14: gossamer.probe.v1.ChatRequest
-	(*ChatResponse)(nil),        // 15: gossamer.probe.v1.ChatResponse
-	nil,                         // 16: gossamer.probe.v1.Hop.MetadataEntry
-	(*durationpb.Duration)(nil), // 17: google.protobuf.Duration
+	(CallMethod)(0),             // 1: gossamer.probe.v1.CallMethod
+	(*Hop)(nil),                 // 2: gossamer.probe.v1.Hop
+	(*EchoRequest)(nil),         // 3: gossamer.probe.v1.EchoRequest
+	(*EchoResponse)(nil),        // 4: gossamer.probe.v1.EchoResponse
+	(*RelayRequest)(nil),        // 5: gossamer.probe.v1.RelayRequest
+	(*RelayResponse)(nil),       // 6: gossamer.probe.v1.RelayResponse
+	(*WaitRequest)(nil),         // 7: gossamer.probe.v1.WaitRequest
+	(*WaitResponse)(nil),        // 8: gossamer.probe.v1.WaitResponse
+	(*CallRequest)(nil),         // 9: gossamer.probe.v1.CallRequest
+	(*CallResponse)(nil),        // 10: gossamer.probe.v1.CallResponse
+	(*FailRequest)(nil),         // 11: gossamer.probe.v1.FailRequest
+	(*FailResponse)(nil),        // 12: gossamer.probe.v1.FailResponse
+	(*CountRequest)(nil),        // 13: gossamer.probe.v1.CountRequest
+	(*CountResponse)(nil),       // 14: gossamer.probe.v1.CountResponse
+	(*SumRequest)(nil),          // 15: gossamer.probe.v1.SumRequest
+	(*SumResponse)(nil),         // 16: gossamer.probe.v1.SumResponse
+	(*ChatRequest)(nil),         // 17: gossamer.probe.v1.ChatRequest
+	(*ChatResponse)(nil),        // 18: gossamer.probe.v1.ChatResponse
+	nil,                         // 19: gossamer.probe.v1.Hop.MetadataEntry
+	(*durationpb.Duration)(nil), // 20: google.protobuf.Duration
 }
 var file_gossamer_probe_v1_probe_proto_depIdxs = []int32{
-	17, // 0: gossamer.probe.v1.Hop.remaining:type_name -> google.protobuf.Duration
-	16, // 1: gossamer.probe.v1.Hop.metadata:type_name -> gossamer.probe.v1.Hop.MetadataEntry
-	1,  // 2: gossamer.probe.v1.EchoResponse.hop:type_name -> gossamer.probe.v1.Hop
-	17, // 3: gossamer.probe.v1.RelayRequest.last_wait:type_name -> google.protobuf.Duration
-	1,  // 4: gossamer.probe.v1.RelayResponse.hops:type_name -> gossamer.probe.v1.Hop
-	17, // 5: gossamer.probe.v1.WaitRequest.duration:type_name -> google.protobuf.Duration
-	1,  // 6: gossamer.probe.v1.WaitResponse.hop:type_name -> gossamer.probe.v1.Hop
-	0,  // 7: gossamer.probe.v1.FailRequest.mode:type_name -> gossamer.probe.v1.FailMode
-	1,  // 8: gossamer.probe.v1.FailResponse.hop:type_name -> gossamer.probe.v1.Hop
-	17, // 9: gossamer.probe.v1.CountRequest.interval:type_name -> google.protobuf.Duration
-	2,  // 10: gossamer.probe.v1.ProbeService.Echo:input_type -> gossamer.probe.v1.EchoRequest
-	4,  // 11: gossamer.probe.v1.ProbeService.Relay:input_type -> gossamer.probe.v1.RelayRequest
-	6,  // 12: gossamer.probe.v1.ProbeService.Wait:input_type -> gossamer.probe.v1.WaitRequest
-	8,  // 13: gossamer.probe.v1.ProbeService.Fail:input_type -> gossamer.probe.v1.FailRequest
-	10, // 14: gossamer.probe.v1.ProbeService.Count:input_type -> gossamer.probe.v1.CountRequest
-	12, // 15: gossamer.probe.v1.ProbeService.Sum:input_type -> gossamer.probe.v1.SumRequest
-	14, // 16: gossamer.probe.v1.ProbeService.Chat:input_type -> gossamer.probe.v1.ChatRequest
-	3,  // 17: gossamer.probe.v1.ProbeService.Echo:output_type -> gossamer.probe.v1.EchoResponse
-	5,  // 18: gossamer.probe.v1.ProbeService.Relay:output_type -> gossamer.probe.v1.RelayResponse
-	7,  // 19: gossamer.probe.v1.ProbeService.Wait:output_type -> gossamer.probe.v1.WaitResponse
-	9,  // 20: gossamer.probe.v1.ProbeService.Fail:output_type -> gossamer.probe.v1.FailResponse
-	11, // 21: gossamer.probe.v1.ProbeService.Count:output_type -> gossamer.probe.v1.CountResponse
-	13, // 22: gossamer.probe.v1.ProbeService.Sum:output_type -> gossamer.probe.v1.SumResponse
-	15, // 23: gossamer.probe.v1.ProbeService.Chat:output_type -> gossamer.probe.v1.ChatResponse
-	17, // [17:24] is the sub-list for method output_type
-	10, // [10:17] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	20, // 0: gossamer.probe.v1.Hop.remaining:type_name -> google.protobuf.Duration
+	19, // 1: gossamer.probe.v1.Hop.metadata:type_name -> gossamer.probe.v1.Hop.MetadataEntry
+	2,  // 2: gossamer.probe.v1.EchoResponse.hop:type_name -> gossamer.probe.v1.Hop
+	20, // 3: gossamer.probe.v1.RelayRequest.last_wait:type_name -> google.protobuf.Duration
+	2,  // 4: gossamer.probe.v1.RelayResponse.hops:type_name -> gossamer.probe.v1.Hop
+	20, // 5: gossamer.probe.v1.WaitRequest.duration:type_name -> google.protobuf.Duration
+	2,  // 6: gossamer.probe.v1.WaitResponse.hop:type_name -> gossamer.probe.v1.Hop
+	1,  // 7: gossamer.probe.v1.CallRequest.method:type_name -> gossamer.probe.v1.CallMethod
+	7,  // 8: gossamer.probe.v1.CallRequest.first:type_name -> gossamer.probe.v1.WaitRequest
+	7,  // 9: gossamer.probe.v1.CallRequest.wait:type_name -> gossamer.probe.v1.WaitRequest
+	2,  // 10: gossamer.probe.v1.CallResponse.hop:type_name -> gossamer.probe.v1.Hop
+	0,  // 11: gossamer.probe.v1.FailRequest.mode:type_name -> gossamer.probe.v1.FailMode
+	2,  // 12: gossamer.probe.v1.FailResponse.hop:type_name -> gossamer.probe.v1.Hop
+	20, // 13: gossamer.probe.v1.CountRequest.interval:type_name -> google.protobuf.Duration
+	3,  // 14: gossamer.probe.v1.ProbeService.Echo:input_type -> gossamer.probe.v1.EchoRequest
+	5,  // 15: gossamer.probe.v1.ProbeService.Relay:input_type -> gossamer.probe.v1.RelayRequest
+	7,  // 16: gossamer.probe.v1.ProbeService.Wait:input_type -> gossamer.probe.v1.WaitRequest
+	9,  // 17: gossamer.probe.v1.ProbeService.Call:input_type -> gossamer.probe.v1.CallRequest
+	11, // 18: gossamer.probe.v1.ProbeService.Fail:input_type -> gossamer.probe.v1.FailRequest
+	13, // 19: gossamer.probe.v1.ProbeService.Count:input_type -> gossamer.probe.v1.CountRequest
+	15, // 20: gossamer.probe.v1.ProbeService.Sum:input_type -> gossamer.probe.v1.SumRequest
+	17, // 21: gossamer.probe.v1.ProbeService.Chat:input_type -> gossamer.probe.v1.ChatRequest
+	4,  // 22: gossamer.probe.v1.ProbeService.Echo:output_type -> gossamer.probe.v1.EchoResponse
+	6,  // 23: gossamer.probe.v1.ProbeService.Relay:output_type -> gossamer.probe.v1.RelayResponse
+	8,  // 24: gossamer.probe.v1.ProbeService.Wait:output_type -> gossamer.probe.v1.WaitResponse
+	10, // 25: gossamer.probe.v1.ProbeService.Call:output_type -> gossamer.probe.v1.CallResponse
+	12, // 26: gossamer.probe.v1.ProbeService.Fail:output_type -> gossamer.probe.v1.FailResponse
+	14, // 27: gossamer.probe.v1.ProbeService.Count:output_type -> gossamer.probe.v1.CountResponse
+	16, // 28: gossamer.probe.v1.ProbeService.Sum:output_type -> gossamer.probe.v1.SumResponse
+	18, // 29: gossamer.probe.v1.ProbeService.Chat:output_type -> gossamer.probe.v1.ChatResponse
+	22, // [22:30] is the sub-list for method output_type
+	14, // [14:22] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_gossamer_probe_v1_probe_proto_init() }
@@ -1075,8 +1320,8 @@ func file_gossamer_probe_v1_probe_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gossamer_probe_v1_probe_proto_rawDesc), len(file_gossamer_probe_v1_probe_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,6 +24,7 @@ const (
 	ProbeService_Echo_FullMethodName  = "/gossamer.probe.v1.ProbeService/Echo"
 	ProbeService_Relay_FullMethodName = "/gossamer.probe.v1.ProbeService/Relay"
 	ProbeService_Wait_FullMethodName  = "/gossamer.probe.v1.ProbeService/Wait"
+	ProbeService_Call_FullMethodName  = "/gossamer.probe.v1.ProbeService/Call"
 	ProbeService_Fail_FullMethodName  = "/gossamer.probe.v1.ProbeService/Fail"
 	ProbeService_Count_FullMethodName = "/gossamer.probe.v1.ProbeService/Count"
 	ProbeService_Sum_FullMethodName   = "/gossamer.probe.v1.ProbeService/Sum"
@@ -40,8 +41,10 @@ type ProbeServiceClient interface {
 	Echo(ctx context.Context, in *EchoRequest, opts ...grpc.CallOption) (*EchoResponse, error)
 	// Calls the services of a list one after the other, each from the one before, and returns what every hop saw.
 	Relay(ctx context.Context, in *RelayRequest, opts ...grpc.CallOption) (*RelayResponse, error)
-	// Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled.
+	// Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key.
 	Wait(ctx context.Context, in *WaitRequest, opts ...grpc.CallOption) (*WaitResponse, error)
+	// Calls one method of another service: of any shape, idempotent or not, to its end or not.
+	Call(ctx context.Context, in *CallRequest, opts ...grpc.CallOption) (*CallResponse, error)
 	// Fails as it is told to. Succeeds where it is told not to fail.
 	Fail(ctx context.Context, in *FailRequest, opts ...grpc.CallOption) (*FailResponse, error)
 	// Streams the numbers from 1 up. A client that goes away early MUST stop it.
@@ -84,6 +87,16 @@ func (c *probeServiceClient) Wait(ctx context.Context, in *WaitRequest, opts ...
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(WaitResponse)
 	err := c.cc.Invoke(ctx, ProbeService_Wait_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *probeServiceClient) Call(ctx context.Context, in *CallRequest, opts ...grpc.CallOption) (*CallResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CallResponse)
+	err := c.cc.Invoke(ctx, ProbeService_Call_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -155,8 +168,10 @@ type ProbeServiceServer interface {
 	Echo(context.Context, *EchoRequest) (*EchoResponse, error)
 	// Calls the services of a list one after the other, each from the one before, and returns what every hop saw.
 	Relay(context.Context, *RelayRequest) (*RelayResponse, error)
-	// Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled.
+	// Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key.
 	Wait(context.Context, *WaitRequest) (*WaitResponse, error)
+	// Calls one method of another service: of any shape, idempotent or not, to its end or not.
+	Call(context.Context, *CallRequest) (*CallResponse, error)
 	// Fails as it is told to. Succeeds where it is told not to fail.
 	Fail(context.Context, *FailRequest) (*FailResponse, error)
 	// Streams the numbers from 1 up. A client that goes away early MUST stop it.
@@ -183,6 +198,9 @@ func (UnimplementedProbeServiceServer) Relay(context.Context, *RelayRequest) (*R
 }
 func (UnimplementedProbeServiceServer) Wait(context.Context, *WaitRequest) (*WaitResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Wait not implemented")
+}
+func (UnimplementedProbeServiceServer) Call(context.Context, *CallRequest) (*CallResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Call not implemented")
 }
 func (UnimplementedProbeServiceServer) Fail(context.Context, *FailRequest) (*FailResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Fail not implemented")
@@ -271,6 +289,24 @@ func _ProbeService_Wait_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ProbeService_Call_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CallRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProbeServiceServer).Call(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProbeService_Call_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProbeServiceServer).Call(ctx, req.(*CallRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ProbeService_Fail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(FailRequest)
 	if err := dec(in); err != nil {
@@ -332,6 +368,10 @@ var ProbeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Wait",
 			Handler:    _ProbeService_Wait_Handler,
+		},
+		{
+			MethodName: "Call",
+			Handler:    _ProbeService_Call_Handler,
 		},
 		{
 			MethodName: "Fail",

@@ -17,10 +17,27 @@ class FailMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAIL_MODE_STATUS: _ClassVar[FailMode]
     FAIL_MODE_DOMAIN: _ClassVar[FailMode]
     FAIL_MODE_UNEXPECTED: _ClassVar[FailMode]
+    FAIL_MODE_PANIC: _ClassVar[FailMode]
+
+class CallMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CALL_METHOD_UNSPECIFIED: _ClassVar[CallMethod]
+    CALL_METHOD_ECHO: _ClassVar[CallMethod]
+    CALL_METHOD_WAIT: _ClassVar[CallMethod]
+    CALL_METHOD_COUNT: _ClassVar[CallMethod]
+    CALL_METHOD_SUM: _ClassVar[CallMethod]
+    CALL_METHOD_CHAT: _ClassVar[CallMethod]
 FAIL_MODE_UNSPECIFIED: FailMode
 FAIL_MODE_STATUS: FailMode
 FAIL_MODE_DOMAIN: FailMode
 FAIL_MODE_UNEXPECTED: FailMode
+FAIL_MODE_PANIC: FailMode
+CALL_METHOD_UNSPECIFIED: CallMethod
+CALL_METHOD_ECHO: CallMethod
+CALL_METHOD_WAIT: CallMethod
+CALL_METHOD_COUNT: CallMethod
+CALL_METHOD_SUM: CallMethod
+CALL_METHOD_CHAT: CallMethod
 
 class Hop(_message.Message):
     __slots__ = ("service", "instance", "language", "remaining", "metadata", "trace_id")
@@ -78,20 +95,44 @@ class RelayResponse(_message.Message):
     def __init__(self, hops: _Optional[_Iterable[_Union[Hop, _Mapping]]] = ...) -> None: ...
 
 class WaitRequest(_message.Message):
-    __slots__ = ("duration", "key")
+    __slots__ = ("duration", "key", "ignore_cancellation")
     DURATION_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
+    IGNORE_CANCELLATION_FIELD_NUMBER: _ClassVar[int]
     duration: _duration_pb2.Duration
     key: str
-    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., key: _Optional[str] = ...) -> None: ...
+    ignore_cancellation: bool
+    def __init__(self, duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., key: _Optional[str] = ..., ignore_cancellation: _Optional[bool] = ...) -> None: ...
 
 class WaitResponse(_message.Message):
-    __slots__ = ("cancelled", "hop")
+    __slots__ = ("cancelled", "hop", "waiting")
     CANCELLED_FIELD_NUMBER: _ClassVar[int]
     HOP_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     cancelled: int
     hop: Hop
-    def __init__(self, cancelled: _Optional[int] = ..., hop: _Optional[_Union[Hop, _Mapping]] = ...) -> None: ...
+    waiting: int
+    def __init__(self, cancelled: _Optional[int] = ..., hop: _Optional[_Union[Hop, _Mapping]] = ..., waiting: _Optional[int] = ...) -> None: ...
+
+class CallRequest(_message.Message):
+    __slots__ = ("service", "method", "first", "wait", "abandon")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    ABANDON_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    method: CallMethod
+    first: WaitRequest
+    wait: WaitRequest
+    abandon: bool
+    def __init__(self, service: _Optional[str] = ..., method: _Optional[_Union[CallMethod, str]] = ..., first: _Optional[_Union[WaitRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., abandon: _Optional[bool] = ...) -> None: ...
+
+class CallResponse(_message.Message):
+    __slots__ = ("hop",)
+    HOP_FIELD_NUMBER: _ClassVar[int]
+    hop: Hop
+    def __init__(self, hop: _Optional[_Union[Hop, _Mapping]] = ...) -> None: ...
 
 class FailRequest(_message.Message):
     __slots__ = ("mode", "code", "every", "only_instance")

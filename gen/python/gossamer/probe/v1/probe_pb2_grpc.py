@@ -50,6 +50,11 @@ class ProbeServiceStub:
                 request_serializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitRequest.SerializeToString,
                 response_deserializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitResponse.FromString,
                 _registered_method=True)
+        self.Call = channel.unary_unary(
+                '/gossamer.probe.v1.ProbeService/Call',
+                request_serializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.CallRequest.SerializeToString,
+                response_deserializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.CallResponse.FromString,
+                _registered_method=True)
         self.Fail = channel.unary_unary(
                 '/gossamer.probe.v1.ProbeService/Fail',
                 request_serializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.FailRequest.SerializeToString,
@@ -91,7 +96,14 @@ class ProbeServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Wait(self, request, context):
-        """Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled.
+        """Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Call(self, request, context):
+        """Calls one method of another service: of any shape, idempotent or not, to its end or not.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -142,6 +154,11 @@ def add_ProbeServiceServicer_to_server(servicer, server):
                     servicer.Wait,
                     request_deserializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitRequest.FromString,
                     response_serializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitResponse.SerializeToString,
+            ),
+            'Call': grpc.unary_unary_rpc_method_handler(
+                    servicer.Call,
+                    request_deserializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.CallRequest.FromString,
+                    response_serializer=gossamer_dot_probe_dot_v1_dot_probe__pb2.CallResponse.SerializeToString,
             ),
             'Fail': grpc.unary_unary_rpc_method_handler(
                     servicer.Fail,
@@ -246,6 +263,33 @@ class ProbeService:
             '/gossamer.probe.v1.ProbeService/Wait',
             gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitRequest.SerializeToString,
             gossamer_dot_probe_dot_v1_dot_probe__pb2.WaitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Call(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gossamer.probe.v1.ProbeService/Call',
+            gossamer_dot_probe_dot_v1_dot_probe__pb2.CallRequest.SerializeToString,
+            gossamer_dot_probe_dot_v1_dot_probe__pb2.CallResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -38,7 +38,9 @@ class ProbeServiceStub:
     Relay: _grpc.UnaryUnaryMultiCallable[_probe_pb2.RelayRequest, _probe_pb2.RelayResponse]
     """Calls the services of a list one after the other, each from the one before, and returns what every hop saw."""
     Wait: _grpc.UnaryUnaryMultiCallable[_probe_pb2.WaitRequest, _probe_pb2.WaitResponse]
-    """Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled."""
+    """Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key."""
+    Call: _grpc.UnaryUnaryMultiCallable[_probe_pb2.CallRequest, _probe_pb2.CallResponse]
+    """Calls one method of another service: of any shape, idempotent or not, to its end or not."""
     Fail: _grpc.UnaryUnaryMultiCallable[_probe_pb2.FailRequest, _probe_pb2.FailResponse]
     """Fails as it is told to. Succeeds where it is told not to fail."""
     Count: _grpc.UnaryStreamMultiCallable[_probe_pb2.CountRequest, _probe_pb2.CountResponse]
@@ -58,7 +60,9 @@ class ProbeServiceAsyncStub(ProbeServiceStub):
     Relay: _aio.UnaryUnaryMultiCallable[_probe_pb2.RelayRequest, _probe_pb2.RelayResponse]  # type: ignore[assignment]
     """Calls the services of a list one after the other, each from the one before, and returns what every hop saw."""
     Wait: _aio.UnaryUnaryMultiCallable[_probe_pb2.WaitRequest, _probe_pb2.WaitResponse]  # type: ignore[assignment]
-    """Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled."""
+    """Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key."""
+    Call: _aio.UnaryUnaryMultiCallable[_probe_pb2.CallRequest, _probe_pb2.CallResponse]  # type: ignore[assignment]
+    """Calls one method of another service: of any shape, idempotent or not, to its end or not."""
     Fail: _aio.UnaryUnaryMultiCallable[_probe_pb2.FailRequest, _probe_pb2.FailResponse]  # type: ignore[assignment]
     """Fails as it is told to. Succeeds where it is told not to fail."""
     Count: _aio.UnaryStreamMultiCallable[_probe_pb2.CountRequest, _probe_pb2.CountResponse]  # type: ignore[assignment]
@@ -93,7 +97,15 @@ class ProbeServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _probe_pb2.WaitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_probe_pb2.WaitResponse, _abc.Awaitable[_probe_pb2.WaitResponse]]:
-        """Waits, honouring cancellation. Tells how many earlier calls of the same key were cancelled."""
+        """Waits, honouring cancellation unless told not to. Tells how it went with other calls of the same key."""
+
+    @_abc_1.abstractmethod
+    def Call(
+        self,
+        request: _probe_pb2.CallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_probe_pb2.CallResponse, _abc.Awaitable[_probe_pb2.CallResponse]]:
+        """Calls one method of another service: of any shape, idempotent or not, to its end or not."""
 
     @_abc_1.abstractmethod
     def Fail(
