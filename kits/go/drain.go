@@ -20,6 +20,7 @@ const (
 	settleLimit = 5 * time.Second // for all clients to have accepted that the instance is gone
 	lastPicks   = time.Second     // an ACK comes before the last call by the old assignment
 	askInterval = 100 * time.Millisecond
+	lastWords   = time.Second // for handlers to end that were cancelled
 )
 
 // Wait returns when the instance has ended in order. That begins when ctx is done, which Main sees to on SIGTERM and
@@ -79,8 +80,8 @@ func (k *Kit) awaitDrain(ctx context.Context) error {
 	}
 }
 
-// stopServer lets running calls finish as long as ctx lasts, and then cancels them. GracefulStop alone can wait for
-// ever.
+// stopServer lets running calls finish as long as ctx lasts, and then cancels them. GracefulStop returns only when every
+// handler has, also after Stop; so one that ignores its cancellation is left to end with the process.
 func (k *Kit) stopServer(ctx context.Context) {
 	k.health.endWatches()
 	finished := make(chan struct{})
@@ -93,7 +94,11 @@ func (k *Kit) stopServer(ctx context.Context) {
 	case <-ctx.Done():
 		k.log.Warn("stopped without waiting longer for running calls")
 		k.server.Stop()
-		<-finished
+	}
+	select {
+	case <-finished:
+	case <-time.After(lastWords):
+		k.log.Warn("a handler goes on although its call was cancelled")
 	}
 }
 

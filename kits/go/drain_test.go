@@ -76,6 +76,28 @@ func TestASecondSignalEndsTheWaiting(t *testing.T) {
 	wantCode(t, <-result, codes.Unavailable)
 }
 
+func TestADrainDoesNotWaitForAHandlerThatIgnoresCancellation(t *testing.T) {
+	began, released := make(chan struct{}), make(chan struct{})
+	probe := serve(t, scripted{echo: func(context.Context) error {
+		close(began)
+		<-released
+		return nil
+	}}, func(config *Config) { config.Drain = 50 * time.Millisecond })
+	defer close(released)
+	go func() { _, _ = probe.calls.Echo(context.Background(), &probev1.EchoRequest{}) }()
+	<-began
+	drained := make(chan error, 1)
+	go func() { drained <- probe.Wait(stopped(t.Context())) }()
+	select {
+	case err := <-drained:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patienceOfTests):
+		t.Error("the drain still waits")
+	}
+}
+
 func TestAPortInUseIsToldSo(t *testing.T) {
 	probe := serve(t, scripted{})
 	err := assemble(t, Config{Service: "probe", Listen: probe.address.String()}).Serve()

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
+import threading
 import time
+import traceback
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -32,6 +35,8 @@ Servicer = TypeVar("Servicer")
 
 _log = logging.getLogger(__name__)
 
+_LAST_WORDS = 1.0
+
 
 class Kit:
     """One instance of a service, from its configuration to its drain. Use it with `async with`."""
@@ -52,13 +57,13 @@ class Kit:
         self._cleanup = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        """Take over logs and signals."""
-        self._cleanup.enter_context(_logs.to_standard_error(self.config))
-        self._cleanup.push_async_callback(asyncio.to_thread, self._telemetry.close)
+        """Take over signals and logs. Signals are given back last: one more must not kill what is about to end."""
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(name, self._signalled)
             self._cleanup.callback(loop.remove_signal_handler, name)
+        self._cleanup.enter_context(_logs.to_standard_error(self.config))
+        self._cleanup.push_async_callback(self._telemetry.close)
         return self
 
     async def __aexit__(
@@ -72,6 +77,11 @@ class Kit:
         for channel in self._channels.values():
             await channel.close()
         await self._cleanup.aclose()
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, object]) -> bool:
+        """Do what may take long before `serve`. A signal ends it: then the answer is False, and main should return."""
+        await _first(work, self._stopping.wait())
+        return not self._stopping.is_set()
 
     def client(self, stub: Callable[[grpc.aio.Channel], Stub], service: str) -> Stub:
         """Open a client of a service by name. Balanced, retried and timed as the mesh says."""
@@ -157,9 +167,24 @@ async def _first(*coroutines: Coroutine[Any, Any, object] | asyncio.Future[Any])
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a service's main to its end, and the process with it: 0, 1 for a failure, 64 for bad configuration."""
+    """Run a service's main to its end, and the process with it: 0, 1 for a failure, 64 for bad configuration.
+
+    What handlers left behind gets a second to end: asyncio would wait without limit for a task that ignores its
+    cancellation, and for a thread.
+    """
+    status = 1
+    runner = asyncio.Runner()
     try:
-        asyncio.run(main())
+        runner.run(main())
+        status = 0
     except KitError as error:
         sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_status)
+        status = error.exit_status
+    except Exception:  # noqa: BLE001  (told as the interpreter would, before something may keep it from that)
+        traceback.print_exc()
+    finally:
+        watchdog = threading.Timer(_LAST_WORDS, os._exit, [status])
+        watchdog.start()
+        runner.close()
+        watchdog.cancel()
+    sys.exit(status)

@@ -5,8 +5,10 @@ Queues are bounded: with the collector away the oldest wait, the rest is dropped
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +20,8 @@ from gossamer_kit._durations import DurationExport, Durations
 from gossamer_kit._spans import Spans, TraceIds
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gossamer_kit._config import Config
 
 _CLOSE_WITHIN = 2.0
@@ -48,14 +52,35 @@ class Telemetry:
             self._durations.add(made)
         return made
 
-    def close(self) -> None:
-        """Send what is left, within 2 seconds; what takes longer is given up with the process. Blocks."""
+    async def close(self) -> None:
+        """Send what is left, within 2 seconds; what takes longer is given up with the process.
+
+        In threads of its own: those of the event loop may all be taken by what handlers have left behind.
+        """
         closes = [self._tracers.shutdown, *([self._durations.close] if self._durations else [])]
-        closers = [threading.Thread(target=close, daemon=True) for close in closes]
-        for closer in closers:
-            closer.start()
-        for closer in closers:
-            closer.join(_CLOSE_WITHIN)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_WITHIN):
+                await asyncio.gather(*map(_in_a_thread, closes))
+
+
+def _in_a_thread(work: Callable[[], None]) -> asyncio.Future[None]:
+    """Run what blocks. The process doesn't wait for the thread."""
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def finish() -> None:
+        if not done.done():
+            done.set_result(None)
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            with suppress(RuntimeError):  # the loop may be gone by then
+                loop.call_soon_threadsafe(finish)
+
+    threading.Thread(target=run, daemon=True).start()
+    return done
 
 
 def _exporters(config: Config, endpoint: str, resource: Resource) -> tuple[SpanProcessor, DurationExport]:

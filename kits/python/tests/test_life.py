@@ -5,12 +5,17 @@ import json
 import logging
 import os
 import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, add_ProbeServiceServicer_to_server
+from gossamer.probe.v1 import probe_pb2 as pb
+from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, ProbeServiceStub, add_ProbeServiceServicer_to_server
 from gossamer_kit import BindError, ConfigError, Kit, run
 
 CONTRACT = "gossamer.probe.v1.ProbeService"
@@ -103,3 +108,78 @@ async def test_logs_are_json_while_a_kit_runs(config, capsys: pytest.CaptureFixt
         "product": "p1",
     }
     assert second["stack"].endswith("ValueError: why")
+
+
+SERVICE = """
+import asyncio, time
+from gossamer.probe.v1 import probe_pb2 as pb
+from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, add_ProbeServiceServicer_to_server
+from gossamer_kit import Config, Kit, run
+
+class Servicer(ProbeServiceServicer):
+    async def Echo(self, request, context):
+        return pb.EchoResponse()
+
+    async def Wait(self, request, context):
+        print("waiting", flush=True)
+        await asyncio.gather(*(asyncio.to_thread(time.sleep, 600) for _ in range(100)))
+
+async def main():
+    settings = dict(drain=0.1, span_delay=600, metric_interval=600, telemetry=TELEMETRY)
+    async with Kit(Config(service="orders", instance="orders-1", static={}, **settings)) as kit:
+        await kit.serve(add_ProbeServiceServicer_to_server, Servicer())
+        await kit.join()
+        await kit.wait()
+
+run(main)
+"""
+
+
+@asynccontextmanager
+async def running(telemetry: str | None) -> AsyncIterator[tuple[asyncio.subprocess.Process, Any]]:
+    """Run a service as a process of its own, with a client of it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        SERVICE.replace("TELEMETRY", repr(telemetry)),
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    try:
+        async with asyncio.timeout(20):
+            address = json.loads(await process.stdout.readline())["address"]
+            async with grpc.aio.insecure_channel(address) as channel:
+                yield process, ProbeServiceStub(channel)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def test_work_in_threads_does_not_keep_a_process_from_ending() -> None:
+    async with running(telemetry=None) as (process, stub):
+        call = stub.Wait(pb.WaitRequest())
+        assert await process.stdout.readline() == b"waiting\n"
+        process.terminate()
+        assert await process.wait() == 0
+        assert await call.code() != grpc.StatusCode.OK
+
+
+async def test_a_signal_while_telemetry_is_flushed_changes_nothing() -> None:
+    """The collector takes connections and never answers, so that the flush lasts as long as it may."""
+    flushing = asyncio.Event()
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        flushing.set()
+        await reader.read()
+        writer.close()
+
+    collector = await asyncio.start_server(listen, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{collector.sockets[0].getsockname()[1]}"
+    async with collector, running(telemetry=url) as (process, stub):
+        await stub.Echo(pb.EchoRequest())
+        process.terminate()
+        await flushing.wait()
+        process.terminate()
+        assert await process.wait() == 0
