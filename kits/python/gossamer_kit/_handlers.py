@@ -180,21 +180,27 @@ class _Call(Incoming):
 
     async def fail(self, error: BaseException) -> None:
         """End with the status that belongs to what the handler raised. Always raises."""
-        if isinstance(error, asyncio.CancelledError | grpc.aio.InternalError):
-            # gRPC cancels the handler when the caller or the time is gone; a write to one that is gone is internal.
-            expired = self.remaining() < _EXPIRED
-            self._record.end(StatusCode.DEADLINE_EXCEEDED if expired else StatusCode.CANCELLED)
-            raise error
         if isinstance(error, grpc.aio.AbortError):
             self._record.end(self._context.code() or StatusCode.UNKNOWN, self._context.details())
             raise error
-        if not isinstance(error, Exception):
+        if self.gone and not isinstance(error, Error):
+            # gRPC cancels the handler when its caller or its time is gone. Whatever the handler makes of that is no
+            # news to anyone. A cancellation for another reason is an error like any other.
+            self._record.end(self._code_of_the_gone())
+            raise asyncio.CancelledError from error
+        if isinstance(error, grpc.aio.InternalError):  # a write failed, and so would an answer
+            self._record.end(self._code_of_the_gone())
+            raise error
+        if not isinstance(error, Exception | asyncio.CancelledError):
             raise error
         answer = self._answer(error)
         self._record.end(answer.code, answer.message)
         await self._context.abort(answer.code, answer.message, answer.trailers)
 
-    def _answer(self, error: Exception) -> _status.Answer:
+    def _code_of_the_gone(self) -> StatusCode:
+        return StatusCode.DEADLINE_EXCEEDED if self.remaining() < _EXPIRED else StatusCode.CANCELLED
+
+    def _answer(self, error: BaseException) -> _status.Answer:
         if isinstance(error, Error):
             return _status.of_error(error, self._domain)
         if isinstance(error, _InvalidMessage):
@@ -203,7 +209,7 @@ class _Call(Incoming):
             return _status.Answer(StatusCode.INTERNAL, "the request can't be read as the method's message", ())
         if (code := self._context.code()) not in (None, StatusCode.OK):  # as a method that isn't implemented does
             return _status.Answer(code, self._context.details(), ())
-        if isinstance(error, grpc.RpcError) and self.remaining() < _EXPIRED:
+        if self.remaining() <= (_EXPIRED if isinstance(error, grpc.RpcError) else 0):
             return _status.Answer(StatusCode.DEADLINE_EXCEEDED, "deadline exceeded", ())
         _log.error("%s failed unexpectedly", self._path, exc_info=error)
         self._record.span.record_exception(error)

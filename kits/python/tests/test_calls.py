@@ -4,6 +4,8 @@
 
 import asyncio
 import gc
+import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -67,6 +69,11 @@ async def ended(pair: Any, spans: int) -> None:
     async with asyncio.timeout(5):
         while len(pair.finished.get_finished_spans()) < spans:
             await asyncio.sleep(0.005)
+
+
+def logged_errors(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    return [line for line in lines if line["level"] == "error"]
 
 
 @pytest.mark.parametrize("call", [echo, count, total, chat])
@@ -161,6 +168,72 @@ async def test_a_cancelled_handler_starts_nothing_new(pair) -> None:
     async with asyncio.timeout(5):
         assert await stubborn.outcome == "CANCELLED"
     assert stubborn.echoes == 0
+
+
+class Endures(ProbeServiceServicer):
+    """Waits for its cancellation, and makes of it what a test wants."""
+
+    def __init__(self, outcome: BaseException | None = None) -> None:
+        self.entered = asyncio.Event()
+        self._outcome = outcome
+
+    async def Wait(self, request, context):
+        try:
+            self.entered.set()
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            raise self._outcome or asyncio.CancelledError from None
+
+
+async def test_a_cancellation_that_is_not_the_calls_own_is_unexpected(pair, capsys) -> None:
+    class Cancels(ProbeServiceServicer):
+        async def Echo(self, request, context):
+            work = asyncio.ensure_future(asyncio.sleep(60))
+            work.cancel()
+            await work
+
+    running = await pair(Cancels())
+    call = running.stub.Echo(pb.EchoRequest(), timeout=5)
+    assert (await call.code(), await call.details()) == (grpc.StatusCode.INTERNAL, "internal error")
+    [line] = logged_errors(capsys)
+    assert line["stack"].endswith("CancelledError")
+    await ended(running, 2)
+    assert running.spans("SERVER")[0].attributes["rpc.response.status_code"] == "INTERNAL"
+
+
+@pytest.mark.parametrize(
+    "outcome", [None, ValueError("of the cancellation")], ids=["the cancellation", "another error"]
+)
+async def test_whatever_comes_of_a_call_that_was_given_up_is_cancelled(pair, capsys, outcome) -> None:
+    endures = Endures(outcome)
+    running = await pair(endures)
+    call = running.stub.Wait(pb.WaitRequest())
+    await endures.entered.wait()
+    call.cancel()
+    await ended(running, 2)
+    assert running.spans("SERVER")[0].attributes["rpc.response.status_code"] == "CANCELLED"
+    assert logged_errors(capsys) == []
+
+
+async def test_whatever_comes_of_a_call_out_of_time_is_that(pair, capsys) -> None:
+    running = await pair(Endures(ValueError("of the cancellation")))
+    assert await running.stub.Wait(pb.WaitRequest(), timeout=0.2).code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await ended(running, 2)
+    assert running.spans("SERVER")[0].attributes["rpc.response.status_code"] == "DEADLINE_EXCEEDED"
+    assert logged_errors(capsys) == []
+
+
+async def test_a_failure_that_comes_after_the_time_is_no_news(pair, capsys) -> None:
+    class Blocks(ProbeServiceServicer):
+        async def Echo(self, request, context):
+            time.sleep(0.2)  # noqa: ASYNC251  (so that gRPC can't cancel the handler first)
+            raise ValueError("late")
+
+    running = await pair(Blocks())
+    assert await running.stub.Echo(pb.EchoRequest(), timeout=0.1).code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    await ended(running, 2)
+    assert running.spans("SERVER")[0].attributes["rpc.response.status_code"] == "DEADLINE_EXCEEDED"
+    assert logged_errors(capsys) == []
 
 
 async def test_a_handler_can_end_with_a_status_of_grpc(pair) -> None:
