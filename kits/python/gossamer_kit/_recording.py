@@ -35,6 +35,8 @@ _SERVER_ERRORS = frozenset({
 })  # fmt: skip
 _CLIENT_ERRORS = frozenset(StatusCode) - {StatusCode.OK}
 
+KNOWN_PEERS = 1000  # as many callers of a method have series of their own, the rest are counted without a name
+
 _AGENT = "gossamer/"
 _PEER = re.compile(_AGENT + r"([a-z][a-z0-9-]{0,62})(?: |$)")
 
@@ -47,6 +49,15 @@ class Recorder:
         self.durations = durations
         self.kind = SpanKind.SERVER if server else SpanKind.CLIENT
         self.errors = _SERVER_ERRORS if server else _CLIENT_ERRORS
+        self._peers: set[tuple[str, str]] = set()
+
+    def knows(self, method: str, peer: str) -> bool:
+        """Tell whether calls of a method are counted by this peer, since callers name themselves as they like."""
+        if (method, peer) not in self._peers:
+            if len(self._peers) >= KNOWN_PEERS:
+                return False
+            self._peers.add((method, peer))
+        return True
 
 
 class Method:
@@ -72,6 +83,8 @@ class Method:
         return code in self._recorder.errors
 
     def _end(self, code: StatusCode, peer: str) -> tuple[dict[str, str], Series]:
+        if peer and not self._recorder.knows(self._name, peer):
+            return self.ends(code, "")
         labels = {**self._attributes, "rpc.response.status_code": code.name}
         if self.failed(code):
             labels["error.type"] = code.name
