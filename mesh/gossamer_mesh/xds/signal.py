@@ -1,6 +1,8 @@
 """A moment that tasks wait for: something changed, look again."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 
 class Signal:
@@ -17,6 +19,6 @@ class Signal:
         self._event.set()
         self._event = asyncio.Event()
 
-    async def wait(self) -> None:
-        """Wait until it is sent next."""
-        await self._event.wait()
+    def wait(self) -> Coroutine[Any, Any, object]:
+        """Wait until it is sent next, counted from this call: a task made of it misses nothing before it first runs."""
+        return self._event.wait()
