@@ -1,4 +1,14 @@
-"""How an address is written."""
+"""How an address is written, so that equal ones are written alike."""
+
+import ipaddress
+
+
+def canonical(host: str) -> str:
+    """Write an IP literal in its shortest form; anything else stays as it is."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return host
 
 
 def address(host: str, port: int) -> str:

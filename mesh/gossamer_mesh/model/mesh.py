@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from types import MappingProxyType
 
-from gossamer_mesh.model.address import address
+from gossamer_mesh.model.address import address, canonical
 
 
 class Health(Enum):
@@ -23,7 +23,7 @@ class Instance:
 
     id: str
     host: str
-    """An IP literal, if clients are to reach it (`policy` refuses the rest)."""
+    """An IP literal in its shortest form, if clients are to reach it (`policy` refuses the rest)."""
     port: int
     health: Health = Health.PASSING
     health_output: str = ""
@@ -33,6 +33,9 @@ class Instance:
     language: str = ""
     contracts: tuple[str, ...] = ()
     """Full names of the contracts it says it serves, sorted."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "host", canonical(self.host))  # once, for all who compare addresses
 
     @property
     def address(self) -> str:

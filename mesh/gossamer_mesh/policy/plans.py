@@ -37,8 +37,8 @@ def plan(service: Service, contracts: Contracts) -> Planned:
         if reason := _unreachable(instance):
             refusals.append(Refusal(service.name, f"instance {instance.id}", reason))
         else:
-            host = str(ipaddress.ip_address(instance.host))
-            endpoints.setdefault((host, instance.port), Endpoint(host=host, port=instance.port, zone=instance.zone))
+            endpoint = Endpoint(host=instance.host, port=instance.port, zone=instance.zone)
+            endpoints.setdefault((endpoint.host, endpoint.port), endpoint)
     ordered = tuple(endpoints[key] for key in sorted(endpoints))
     return Planned(Plan(service=service.name, routes=_routes(service, contracts), endpoints=ordered), tuple(refusals))
 

@@ -57,5 +57,10 @@ def test_passing_and_warning_instances_are_callable():
     assert callable_ == [Health.PASSING, Health.WARNING]
 
 
+def test_a_host_is_written_in_one_way_however_it_was_given():
+    assert Instance(id="a", host="0:0::1", port=80) == Instance(id="a", host="::1", port=80)
+    assert Instance(id="a", host="catalog.local", port=80).host == "catalog.local"
+
+
 def test_an_ipv6_address_has_brackets():
     assert Instance(id="a", host="::1", port=80).address == "[::1]:80"
