@@ -19,9 +19,12 @@ class ControlPlane:
     """One control plane that reads a Consul agent. `async with` starts it and waits until it is bound."""
 
     def __init__(self, folder: Path, consul: str, *options: str, contracts: Path = CONTRACTS) -> None:
-        """Read the agent at the URL `consul`; `options` go to its command line."""
+        """Read the agent at the URL `consul`; `options` go to its command line.
+
+        It calls a drain done from the start, unless told otherwise: there was no control plane before it.
+        """
         self._folder = folder
-        self._options = ("--consul", consul, "--contracts", str(contracts), *options)
+        self._options = ("--consul", consul, "--contracts", str(contracts), "--settle", "0", *options)
         self._child: Child | None = None
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         """`host:port` of everything it serves, the same after a restart."""

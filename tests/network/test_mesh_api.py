@@ -58,10 +58,10 @@ class Plane:
 
 
 @contextlib.asynccontextmanager
-async def serving():
+async def serving(settle=0.0):
     source = MemorySource()
     async with (
-        ControlPlane(Settings(listen="127.0.0.1:0", second_look=60), source) as plane,
+        ControlPlane(Settings(listen="127.0.0.1:0", second_look=60, settle=settle), source) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
     ):
         served = Plane(plane.address, source, channel)
@@ -207,6 +207,56 @@ async def test_an_unknown_instance_is_drained():
     async with serving() as plane:
         plane.put("catalog", a=Health.PASSING)
         assert (await plane.drain("b")).drained
+
+
+async def test_no_drain_is_done_before_clients_of_an_earlier_control_plane_had_time_to_come_back():
+    async with serving(settle=1) as plane, Stream(plane.address, "test/web/1") as stream:
+        plane.put("catalog", a=DRAINING, b=Health.PASSING)
+        began = time.monotonic()
+        early = await plane.drain("a", within=0.1)
+        waiting = asyncio.create_task(plane.drain("a", within=15))
+        await plane.follow(stream)
+        assert (await waiting).drained
+        assert time.monotonic() - began >= 0.95
+        assert (early.drained, list(early.waiting_for)) == (False, [])
+
+
+async def test_an_instance_that_was_removed_is_drained_when_its_clients_know():
+    async with serving() as plane, Stream(plane.address, "test/web/1") as stream:
+        plane.put("catalog", a=Health.PASSING, b=Health.PASSING)
+        await plane.follow(stream)
+        plane.put("catalog", b=Health.PASSING)
+        without = await stream.take()
+        answer = await plane.drain("a")
+        assert (answer.drained, list(answer.waiting_for)) == (False, ["test/web/1"])
+        await stream.accept(without, "catalog")
+        assert (await plane.drain("a", within=15)).drained
+
+
+async def test_an_instance_that_is_removed_while_it_drains_is_drained_when_its_clients_know():
+    async with serving() as plane, Stream(plane.address, "test/web/1") as stream:
+        plane.put("catalog", a=Health.PASSING, b=Health.PASSING)
+        await plane.follow(stream)
+        plane.put("catalog", a=DRAINING, b=Health.PASSING)
+        waiting = asyncio.create_task(plane.drain("a", within=15))
+        without = await stream.take()
+        plane.put("catalog", b=Health.PASSING)
+        assert not (await plane.drain("a", within=0.2)).drained
+        assert not waiting.done()
+        await stream.accept(without, "catalog")
+        assert (await waiting).drained
+
+
+async def test_a_drain_is_done_however_the_address_was_registered():
+    async with serving() as plane, Stream(plane.address, "test/web/1") as stream:
+        for health in (Health.PASSING, DRAINING):
+            instance = Instance(id="a", host="0:0:0:0:0:0:0:1", port=1, health=health)
+            plane.source.put("catalog", [instance])
+            if health is Health.PASSING:
+                await plane.follow(stream)
+        assert not (await plane.drain("a")).drained
+        await stream.accept(await stream.take(), "catalog")
+        assert (await plane.drain("a", within=15)).drained
 
 
 async def test_an_instance_that_is_still_offered_is_not_drained():

@@ -1,6 +1,7 @@
 """gossamer.mesh.v1.MeshService: what the control plane knows and has told its clients. Changes nothing."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,11 +21,12 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     """Answers from what discovery believes and what the streams have said."""
 
-    def __init__(self, discovery: Discovery, ads: AdsServer, *, changed: Signal) -> None:
-        """Look again whenever `changed` is sent."""
+    def __init__(self, discovery: Discovery, ads: AdsServer, *, changed: Signal, settle: float) -> None:
+        """Look again whenever `changed` is sent; call no drain done before the mesh is known for `settle` seconds."""
         self._discovery = discovery
         self._ads = ads
         self._changed = changed
+        self._settle = settle
 
     async def ListServices(
         self, request: mesh_pb2.ListServicesRequest, context: Context
@@ -70,12 +72,11 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     async def AwaitDrain(self, request: mesh_pb2.AwaitDrainRequest, context: Context) -> mesh_pb2.AwaitDrainResponse:
         """Wait until no client calls an instance any more."""
         await require_valid(request, context)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(request.max_wait.ToTimedelta().total_seconds()):
+                await self._settled()
                 while not self._drained(request):
                     await self._something()
-        except TimeoutError:
-            pass
         waiting_for = [client.id for client in self._calling(request)]
         return mesh_pb2.AwaitDrainResponse(drained=self._drained(request), waiting_for=waiting_for)
 
@@ -83,16 +84,24 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     def _mesh(self) -> Mesh:
         return self._discovery.snapshot.mesh if self._discovery.snapshot else Mesh()
 
+    async def _settled(self) -> None:
+        """Wait until clients of a control plane that was here before had time to come back."""
+        while not self._discovery.snapshot:
+            await self._changed.wait()
+        while (known := self._discovery.complete_for or 0) < self._settle:
+            await asyncio.sleep(self._settle - known)
+
     def _drained(self, request: mesh_pb2.AwaitDrainRequest) -> bool:
-        """Tell whether the mesh was read, has stopped offering the instance, and all its clients know."""
-        if not self._discovery.snapshot:
+        """Tell whether the mesh is known, has stopped offering the instance, and all its clients know."""
+        known = self._discovery.complete_for
+        if known is None or known < self._settle:
             return False
         instance = self._mesh.find(request.service, request.instance_id)
-        return instance is None or (not instance.callable and next(self._calling(request), None) is None)
+        return not (instance and instance.callable) and next(self._calling(request), None) is None
 
     def _calling(self, request: mesh_pb2.AwaitDrainRequest) -> Iterator[Node]:
-        """Find the clients that may still call the instance."""
-        instance = self._mesh.find(request.service, request.instance_id)
+        """Find the clients that may still call the instance, also when it was removed already."""
+        instance = self._discovery.find(request.service, request.instance_id)
         return self._ads.calling(request.service, instance.address) if instance else iter(())
 
     async def _something(self) -> None:

@@ -103,7 +103,7 @@ class ControlPlane:
             ) from error
 
     def _add_services(self) -> None:
-        api = MeshApi(self._discovery, self._ads, changed=self._changed)
+        api = MeshApi(self._discovery, self._ads, changed=self._changed, settle=self._settings.settle)
         mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers((self._ads.handler(), *reflection.handlers(CONTRACT)))

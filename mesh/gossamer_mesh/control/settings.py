@@ -28,6 +28,8 @@ class Settings:
     """The descriptor image of all contracts; none: no method is ever called again."""
     second_look: float = 8.0
     """Seconds that a mass removal waits for a second look."""
+    settle: float = 5.0
+    """Seconds after the mesh was read first in which no drain is called done: clients may not have come back yet."""
     instance: str = "control"
     """Its id in log lines."""
 
@@ -37,8 +39,9 @@ def parse(arguments: Sequence[str]) -> Settings:
     given = vars(_parser().parse_args(arguments))
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     mistakes = [mistake for mistake in (_listen(settings), _consul(settings), _contracts(settings)) if mistake]
-    if settings.second_look < 0:
-        mistakes.append(f"--second-look: expected seconds, 0 or more, found {settings.second_look}")
+    for option, seconds in (("--second-look", settings.second_look), ("--settle", settings.settle)):
+        if not seconds >= 0:  # nor is it NaN
+            mistakes.append(f"{option}: expected seconds, 0 or more, found {seconds}")
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
@@ -54,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (127.0.0.1:18000)")
     parser.add_argument("--contracts", metavar="PATH", type=Path, help="the descriptor image of all contracts")
     parser.add_argument("--second-look", metavar="SECONDS", type=float, help="wait before a mass removal (8)")
+    parser.add_argument("--settle", metavar="SECONDS", type=float, help="call no drain done after a start (5)")
     parser.add_argument("--instance", metavar="ID", help="the id in log lines (control)")
     return parser
 

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from gossamer_mesh.discovery.removed import Removed
 from gossamer_mesh.discovery.second_look import Decision, Held, SecondLook
 from gossamer_mesh.discovery.source import Source, SourceError
-from gossamer_mesh.model import Mesh
+from gossamer_mesh.model import Instance, Mesh
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Discovery:
         self._publish = publish
         self._second_look = second_look
         self._snapshot: Snapshot | None = None
+        self._complete_at: float | None = None
+        self._removed = Removed()
         self._error = ""
         self._heard_at = asyncio.get_running_loop().time()
         self._look_at: float | None = None
@@ -56,6 +59,11 @@ class Discovery:
         return self._snapshot
 
     @property
+    def complete_for(self) -> float | None:
+        """Seconds since everything was read once; none until then."""
+        return None if self._complete_at is None else self._now - self._complete_at
+
+    @property
     def age(self) -> float:
         """Seconds since the source last answered; before its first answer, since the start."""
         return self._now - self._heard_at
@@ -64,6 +72,11 @@ class Discovery:
     def error(self) -> str:
         """Why the source can't be read now; empty while it can."""
         return self._error
+
+    def find(self, service: str, instance_id: str) -> Instance | None:
+        """Find an instance as it is, or as it was if it was removed lately."""
+        present = self._snapshot.mesh.find(service, instance_id) if self._snapshot else None
+        return present or self._removed.find(service, instance_id)
 
     async def run(self) -> None:
         """Follows the source until it is cancelled."""
@@ -109,6 +122,10 @@ class Discovery:
                     "a mass removal waits for a second look",
                     extra={"held_service": held.service, "before": held.before, "after": held.after},
                 )
+        if last:
+            self._removed.note(last.mesh, mesh)
+        else:
+            self._complete_at = self._now
         self._snapshot = Snapshot(version=last.version + 1 if last else 1, mesh=mesh, held=decision.held)
         self._publish(self._snapshot)
 

@@ -15,8 +15,8 @@ def test_everything_can_be_given(tmp_path):
     image = tmp_path / "contracts.binpb"
     image.touch()
     given = ["--listen", "[::1]:0", "--consul", "https://consul:8501", "--contracts", str(image)]
-    assert parse([*given, "--second-look", "1.5", "--instance", "control-1"]) == Settings(
-        listen="[::1]:0", consul="https://consul:8501", contracts=image, second_look=1.5, instance="control-1"
+    assert parse([*given, "--second-look", "1.5", "--settle", "2", "--instance", "control-1"]) == Settings(
+        listen="[::1]:0", consul="https://consul:8501", contracts=image, second_look=1.5, settle=2, instance="control-1"
     )
 
 
@@ -26,12 +26,19 @@ def test_a_file_can_be_read_instead_of_consul():
 
 def test_all_mistakes_are_told_at_once():
     with pytest.raises(SettingsError) as refused:
-        parse(["--listen", "here", "--consul", "consul:8500", "--contracts", "/nowhere", "--second-look", "-1"])
+        parse([
+            "--listen=here",
+            "--consul=consul:8500",
+            "--contracts=/nowhere",
+            "--second-look=-1",
+            "--settle=nan",
+        ])  # fmt: skip
     assert [line.split(":")[0] for line in str(refused.value).splitlines()] == [
         "--listen",
         "--consul",
         "--contracts",
         "--second-look",
+        "--settle",
     ]
 
 

@@ -72,6 +72,21 @@ async def test_a_service_that_is_gone_stays_known():
         assert ids(await followed.next()) == []
 
 
+async def test_an_instance_that_was_removed_is_found_as_it_was():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a", "b"))
+        followed.source.put("catalog", instances("a"))
+        assert [each.id for each in (followed.discovery.find("catalog", id_) for id_ in "ab")] == ["a", "b"]
+        assert followed.discovery.find("catalog", "c") is None
+
+
+async def test_it_tells_for_how_long_everything_is_known():
+    async with following() as followed:
+        assert followed.discovery.complete_for is None
+        followed.source.put("catalog", instances("a"))
+        assert 0 <= followed.discovery.complete_for < 5
+
+
 async def test_while_the_source_is_silent_nothing_changes_but_its_age():
     async with following() as followed:
         followed.source.put("catalog", instances("a"))
