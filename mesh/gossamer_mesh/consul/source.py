@@ -33,8 +33,7 @@ RATE, BURST = 20.0, 10
 """How often a second, and at once, one query may be asked."""
 
 LOOKS = 4
-"""How many services a second look reads at once. Each takes a connection more than the watch has, of those that the agent
-allows."""
+"""How many services a second look reads at once. The watch has a connection for each already, and agents count them."""
 
 Query = Callable[..., Awaitable[tuple[str, Any]]]
 """A method of py-consul that answers an index and what it found."""
