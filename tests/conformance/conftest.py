@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 from conformance.mesh import Mesh, Probes
 from conformance.otlp import Receiver
+from conformance.programs import build
 from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.probe import Language, Probe, languages
@@ -25,6 +26,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the tests start, so that no test's deadline includes a build."""
+    ours = [item for item in session.items if Path(__file__).parent in item.path.parents]
+    if ours and not session.config.option.collectonly:
+        build(_programs(session.config._tmp_path_factory))  # no fixture is there yet to get it from
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -57,8 +65,12 @@ async def mesh(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mesh]:
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where probes are built, once for all test processes of a run."""
-    base = tmp_path_factory.getbasetemp()
+    """Where programs are built, once for all test processes of a run."""
+    return _programs(tmp_path_factory)
+
+
+def _programs(temporary: pytest.TempPathFactory) -> Path:
+    base = temporary.getbasetemp()
     return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "programs"
 
 

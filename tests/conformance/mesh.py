@@ -12,8 +12,12 @@ import pytest
 from conformance.otlp import Receiver
 from harness.consul import Consul
 from harness.control import ControlPlane
-from harness.probe import Language, Probe, launch, run_to_end
+from harness.probe import Language, Probe, channel, launch, run_to_end
 
+from gossamer.mesh.v1 import mesh_pb2
+from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+
+PASSING = mesh_pb2.INSTANCE_HEALTH_PASSING
 WITHIN = 15.0
 """Seconds for what has to come about on a busy machine."""
 
@@ -25,13 +29,18 @@ class Mesh:
         self.consul = consul
         self.control = control
 
-    async def until_passing(self, service: str, count: int) -> None:
-        """Wait until Consul knows so many healthy instances of a service."""
-
-        async def known() -> bool:
-            return len(await self.consul.instances(service)) == count
-
-        await until(known, f"{count} instances of {service}")
+    async def until_serving(self, service: str, instance: str) -> None:
+        """Wait until the control plane gives an instance to clients, which is a moment after Consul knows it."""
+        try:
+            async with asyncio.timeout(WITHIN), channel(self.control.address) as open_channel:
+                watch = MeshServiceStub(open_channel).WatchServices(mesh_pb2.WatchServicesRequest())
+                async for seen in watch:
+                    found = (each for known in seen.changed if known.name == service for each in known.instances)
+                    if any(each.id == instance and each.health == PASSING for each in found):
+                        return
+        except TimeoutError:
+            pass
+        raise AssertionError(f"expected {instance} of {service} in the mesh within {WITHIN} s")
 
 
 class Probes:
@@ -70,7 +79,7 @@ class Probes:
     async def start(
         self, language: Language, service: str = "", instance: str = "", *, joined: bool = True, **changes: str
     ) -> Probe:
-        """Start an instance and wait until it is bound, and when `joined` until Consul knows it as healthy."""
+        """Start an instance and wait until it is bound, and when `joined` until the mesh calls it."""
         if language.missing:
             pytest.skip(f"{language.name}: this machine has no {language.missing}")
         service = service or f"probe-{secrets.token_hex(3)}"
@@ -82,11 +91,7 @@ class Probes:
         self._running.append(probe)
         probe.announced = await child.announcement()
         if joined:
-
-            async def known() -> bool:
-                return instance in await self._mesh.consul.instances(service)
-
-            await until(known, f"{instance} in Consul")
+            await self._mesh.until_serving(service, instance)
         return probe
 
     async def refused(self, language: Language, **changes: str) -> tuple[int, str, str]:

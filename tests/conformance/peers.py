@@ -63,8 +63,9 @@ class Callee(ProbeServiceServicer):
         return pb.RelayResponse(hops=[hop])
 
     async def join(self, mesh: Mesh, service: str) -> None:
-        """Register in Consul as an instance of a service."""
+        """Register in Consul as an instance of a service, and wait until the mesh calls it."""
         await mesh.consul.register(service, self.instance, self.address, contracts=[CONTRACT])
+        await mesh.until_serving(service, self.instance)
 
 
 class RecordingAgent:

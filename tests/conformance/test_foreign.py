@@ -1,33 +1,27 @@
 """Row foreign of the kit contract: programs of the same language that know no kit can call, and can be called.
 
-Each language's program is in foreign/<language>: `serve` prints its address, `call ADDRESS` who answered.
+Their command `serve` prints its address, and `call ADDRESS` who answered.
 """
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from conformance.mesh import Probes
-from harness.probe import ROOT, Language, Probe, built
+from conformance.programs import foreign
+from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
-FOREIGN = Path(__file__).parent / "foreign"
 WITHIN = 20.0
 
 
 def _command(language: Language, programs: Path) -> tuple[str, ...]:
     if language.missing:
         pytest.skip(f"{language.name}: this machine has no {language.missing}")
-    if language.name == "python":
-        return (sys.executable, str(FOREIGN / "python" / "main.py"))
-    if language.name == "go":
-        source = "./" + str((FOREIGN / "go").relative_to(ROOT))
-        return (str(built(programs / "foreign-go", ["go", "build", "-o", "{output}", source])),)
-    pytest.fail(f"say here how {FOREIGN / language.name} is run")
+    return foreign(language, programs)
 
 
 @asynccontextmanager
@@ -42,14 +36,14 @@ async def _running(*command: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 
 async def test_a_client_without_the_kit_can_call(language: Language, probe: Probe, programs: Path) -> None:
-    command = await asyncio.to_thread(_command, language, programs)
+    command = _command(language, programs)
     async with asyncio.timeout(WITHIN), _running(*command, "call", probe.address) as client:
         output, _ = await client.communicate()
     assert output.decode().strip() == probe.instance
 
 
 async def test_a_server_without_the_kit_can_be_called(language: Language, probes: Probes, programs: Path) -> None:
-    command = await asyncio.to_thread(_command, language, programs)
+    command = _command(language, programs)
     async with _running(*command, "serve") as server:
         assert server.stdout
         async with asyncio.timeout(WITHIN):
