@@ -79,3 +79,6 @@ def main() -> None:
         sys.stdout.flush()
         sys.stderr.write(f"gossamer: {problem}\n")
         sys.exit(problem.status)
+    except OSError as error:  # a folder that is closed, a disk that is full: what and where is in its text
+        sys.stderr.write(f"gossamer: the system refused: {error.strerror or error}: {error.filename or 'no file'}\n")
+        sys.exit(1)

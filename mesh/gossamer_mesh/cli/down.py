@@ -18,6 +18,7 @@ def down(
 ) -> None:
     """End the stack in order: running calls finish first. Data stays, unless it is to be erased."""
     folder = stack.folder()
+    folder.require_ours()
     told: set[str] = set()
 
     def see(current: pb.Stack) -> None:

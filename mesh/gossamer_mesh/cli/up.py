@@ -20,9 +20,10 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print the stack as 
     workspace = load(stack.root())
     with Progress(quiet=as_json) as progress:
         fresh = start.ensure_supervisor(workspace, progress.say)
-        tool = invite.bring_grpcurl(workspace.root)
         try:
-            start.apply(workspace)
+            tool = invite.bring_grpcurl(workspace.root)
+            for note in start.apply(workspace):
+                progress.say(f"note: {note}")
             settled = progress.watch(workspace, tool)
         except BaseException:
             if fresh:

@@ -14,14 +14,14 @@ import yaml
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Mistake:
-    """One thing that is wrong in a file, and how to mend it."""
+    """One thing that is wrong in a file, or in an environment variable (then without a line), and how to mend it."""
 
     file: str
     line: int
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
 @dataclass
@@ -44,6 +44,10 @@ class Document:
         if self.unreadable:
             return
         self.mistakes.append(Mistake(file=self.file, line=self.lines.get(key, 1), message=message))
+
+    def wrong_variable(self, name: str, message: str) -> None:
+        """Note a mistake in an environment variable."""
+        self.mistakes.append(Mistake(file=name, line=0, message=message))
 
     def only(self, *known: str) -> None:
         """Note every key that is not known, with the known one that comes nearest."""

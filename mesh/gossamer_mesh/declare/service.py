@@ -9,6 +9,8 @@ from gossamer_mesh.declare.document import Document
 NAME = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 NAME_SHAPE = "1 to 40 lower-case letters, digits and dashes, beginning with a letter"
 STORES = ("postgres",)
+RESERVED = ("consul", "control", "collector", "supervisor", "postgres", "template0", "template1")
+"""Names that a part of the stack has, in Consul, among the processes or among the databases."""
 KEYS = ("name", "summary", "language", "contracts", "replicas", "stores", "calls", "edge", "try")
 
 
@@ -70,6 +72,8 @@ def read(document: Document, folder: Path) -> Service:
     )
     if service.name and service.name != folder.name:
         document.wrong("name", f"'name' must be the folder's name {folder.name!r}, found {service.name!r}")
+    if service.name in RESERVED:
+        document.wrong("name", f"'name' must not be one that the stack uses itself ({', '.join(RESERVED)})")
     if not service.contracts and not any("'contracts'" in str(mistake) for mistake in document.mistakes):
         document.wrong("contracts", "'contracts' must name at least one, such as [shop.catalog.v1.CatalogService]")
     for store in set(service.stores) - set(STORES):

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from gossamer_mesh.declare.document import Document
 from gossamer_mesh.declare.service import NAME, NAME_SHAPE
@@ -46,11 +47,14 @@ def read(document: Document, root: Path, environment: Mapping[str, str] | None =
     """
     environment = os.environ if environment is None else environment
     document.only("name", "ports")
+    state = (root / (environment.get("GOSSAMER_STATE") or ".gossamer")).resolve()
+    if state.exists() and not state.is_dir():
+        document.wrong_variable("GOSSAMER_STATE", f"must be a folder, found a file at {state}")
     return Settings(
         name=document.text("name", default="shop", pattern=NAME, shape=NAME_SHAPE),
         ports=_ports(document, environment.get("GOSSAMER_PORT_OFFSET") or "0"),
-        state=(root / (environment.get("GOSSAMER_STATE") or ".gossamer")).resolve(),
-        consul_address=_url(environment.get("CONSUL_HTTP_ADDR")),
+        state=state,
+        consul_address=_url(document, environment.get("CONSUL_HTTP_ADDR")),
     )
 
 
@@ -66,16 +70,17 @@ def _ports(document: Document, offset: str) -> dict[str, int]:
     try:
         moved = int(offset)
     except ValueError:
-        document.wrong("ports", f"GOSSAMER_PORT_OFFSET must be a number or 'free', found {offset!r}")
+        document.wrong_variable("GOSSAMER_PORT_OFFSET", f"must be a number or 'free', found {offset!r}")
         moved = 0
     ports = {}
     for name, default in PORTS.items():
         port, low = given.get(name, default), LOWEST.get(name, 1)
-        if isinstance(port, bool) or not isinstance(port, int) or not low <= port + moved <= HIGHEST:
-            document.wrong(
-                "ports", f"port {name!r} must be from {low} to {HIGHEST}, found {port!r} with offset {moved}"
-            )
+        if isinstance(port, bool) or not isinstance(port, int) or not low <= port <= HIGHEST:
+            document.wrong("ports", f"port {name!r} must be from {low} to {HIGHEST}, found {port!r}")
             port = default
+        if not low <= port + moved <= HIGHEST:
+            message = f"moves port {name!r} to {port + moved}; it must be from {low} to {HIGHEST}"
+            document.wrong_variable("GOSSAMER_PORT_OFFSET", message)
         ports[name] = port + moved
     for port in sorted({port for port in ports.values() if list(ports.values()).count(port) > 1}):
         names = " and ".join(repr(name) for name in ports if ports[name] == port)
@@ -83,7 +88,15 @@ def _ports(document: Document, offset: str) -> dict[str, int]:
     return ports
 
 
-def _url(address: str | None) -> str | None:
+def _url(document: Document, address: str | None) -> str | None:
     if not address:
         return None
-    return address if "://" in address else f"http://{address}"
+    url = address if "://" in address else f"http://{address}"
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is none
+        good = False
+    if not good:
+        document.wrong_variable("CONSUL_HTTP_ADDR", f"must be host:port or http://host:port, found {address!r}")
+    return url

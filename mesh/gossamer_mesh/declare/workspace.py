@@ -1,6 +1,6 @@
 """Everything that one checkout declares, checked as a whole: names, contracts, languages and who calls whom."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,14 +70,14 @@ def load_settings(root: Path) -> Settings:
     return settings
 
 
-def load(root: Path) -> Workspace:
-    """Read everything that a checkout declares.
+def load(root: Path, environment: Mapping[str, str] | None = None) -> Workspace:
+    """Read everything that a checkout declares, and the environment that overrides it; by default our own.
 
     Raises:
-        DeclarationProblem: with all mistakes of all files.
+        DeclarationProblem: with all mistakes of all files and variables.
     """
     main = documents.read(root / MARK, root)
-    settings = settings_.read(main, root)
+    settings = settings_.read(main, root, environment)
     kit_documents = [documents.read(path, root) for path in sorted(root.glob("kits/*/kit.yaml"))]
     found_kits = [kits.read(each, (root / each.file).parent) for each in kit_documents]
     service_documents = [documents.read(path, root) for path in sorted(root.glob("services/*/service.yaml"))]

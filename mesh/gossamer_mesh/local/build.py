@@ -5,7 +5,7 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,14 +40,7 @@ class Recipe:
     def fingerprint(self) -> str:
         """Hash all that an instance depends on: its sources, by name and content, and how it is built and run."""
         declared = (self.kit.build, self.kit.run, sorted(self.kit.env.items()), self.service.stores)
-        digest = hashlib.sha256(repr(declared).encode())
-        for pattern in self.fill(self.kit.sources):
-            for path in sorted(self.root.glob(pattern)):
-                if path.is_file() and "__pycache__" not in path.parts:
-                    with contextlib.suppress(FileNotFoundError):  # an editor's own file may vanish at any moment
-                        content = hashlib.sha256(path.read_bytes()).digest()
-                        digest.update(path.relative_to(self.root).as_posix().encode() + b"\0" + content)
-        return digest.hexdigest()
+        return fingerprint(self.root, self.fill(self.kit.sources), start=repr(declared))
 
     def _values(self) -> Mapping[str, str]:
         return {
@@ -57,6 +50,18 @@ class Recipe:
             "output": str(self.output),
             "python": sys.executable,
         }
+
+
+def fingerprint(root: Path, patterns: Iterable[str], *, start: str = "") -> str:
+    """Hash the names and contents of the files below root that match."""
+    digest = hashlib.sha256(start.encode())
+    for pattern in patterns:
+        for path in sorted(root.glob(pattern)):
+            if path.is_file() and "__pycache__" not in path.parts:
+                with contextlib.suppress(FileNotFoundError):  # an editor's own file may vanish at any moment
+                    content = hashlib.sha256(path.read_bytes()).digest()
+                    digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
+    return digest.hexdigest()
 
 
 def missing_tool(kit: Kit) -> str:
@@ -77,12 +82,12 @@ async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
     Raises:
         Problem: the build failed; with the last lines of what it printed.
     """
-    fingerprint = await asyncio.to_thread(recipe.fingerprint)
+    current = await asyncio.to_thread(recipe.fingerprint)
     stamp = recipe.output.with_name(f"{recipe.output.name}.sha256")
     if not recipe.kit.build or (
-        recipe.output.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == fingerprint
+        recipe.output.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == current
     ):
-        return fingerprint
+        return current
     recipe.output.parent.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)  # a build that is cut short may leave half a program
     command = recipe.fill(recipe.kit.build)
@@ -103,5 +108,5 @@ async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
     if process.returncode != 0:
         lines = output.decode(errors="replace").splitlines()[-LAST_LINES:]
         raise Problem(f"{recipe.service.name} can't be built: {' '.join(command)}\n" + "\n".join(lines))
-    stamp.write_text(fingerprint, encoding="ascii")
-    return fingerprint
+    stamp.write_text(current, encoding="ascii")
+    return current

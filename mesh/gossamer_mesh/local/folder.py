@@ -42,19 +42,54 @@ class StateFolder:
         """Locked by the supervisor as long as it runs; holds the path of its socket."""
         return self.path / "supervisor.lock"
 
+    def require_ours(self) -> None:
+        """Refuse a folder that holds what is none of a stack's.
+
+        Raises:
+            Problem: it does.
+        """
+        if self.path.is_dir() and any(self.path.iterdir()) and not self._mark.exists():
+            raise Problem(
+                f"the state folder {self.path} holds files that are none of a stack's; "
+                "set GOSSAMER_STATE to a folder that is empty or not there yet"
+            )
+
     def make(self) -> None:
-        """Make the folder and those in it."""
+        """Make the folder and those in it.
+
+        Raises:
+            Problem: it holds what is none of ours.
+        """
+        self.require_ours()
         for folder in (self.path, self.logs, self.programs):
             folder.mkdir(parents=True, exist_ok=True)
+        self._mark.touch()
 
     def erase(self) -> None:
-        """Remove all that a stack keeps, and nothing else that may lie beside it."""
-        for folder in (self.logs, self.programs, self.path / "consul", self.path / "postgres"):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (self._lock, self.path / "starting.lock", *self.path.glob(f"{self.traces.name}*")):
+        """Remove all that a stack keeps, and nothing else that may lie beside it; do nothing when it is not there.
+
+        Raises:
+            Problem: it holds what is none of ours.
+            OSError: something can't be removed.
+        """
+        self.require_ours()
+        for folder in (self.logs, self.programs, self._run, self.path / "consul", self.path / "postgres"):
+            if folder.is_dir():
+                shutil.rmtree(folder)
+        for file in (self._lock, self.path / "starting.lock", *self.path.glob(f"{self.traces.name}*"), self._mark):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
+
+    @property
+    def _mark(self) -> Path:
+        """Says that the folder is one of ours, so that no other is ever written to or erased."""
+        return self.path / "gossamer-state"
+
+    @property
+    def _run(self) -> Path:
+        """Holds the supervisor's socket; closed to other users."""
+        return self.path / "run"
 
     @contextlib.contextmanager
     def supervising(self) -> Iterator[Path]:
@@ -64,7 +99,7 @@ class StateFolder:
             Problem: another one runs.
         """
         with self._held(self._lock, within=1.0) as descriptor:  # someone who only looks holds it for a moment
-            socket = _socket(self.path)
+            socket = _socket(self._run, self.path)
             os.truncate(descriptor, 0)
             os.write(descriptor, os.fsencode(socket))
             socket.unlink(missing_ok=True)
@@ -117,19 +152,19 @@ class StateFolder:
             os.close(descriptor)
 
 
-def _socket(state: Path) -> Path:
+def _socket(run: Path, state: Path) -> Path:
     """Choose a path for the supervisor's socket: in a folder of the user's own, and short, as sockets need it.
+
+    In the state folder where that is short enough: what a system keeps for a login (XDG_RUNTIME_DIR) goes at its end.
 
     Raises:
         Problem: the folder can't be made, or belongs to someone else.
     """
-    runtime = os.environ.get("XDG_RUNTIME_DIR", "")
-    usable = Path(runtime).is_absolute() and os.access(runtime, os.W_OK)
-    for parent in (runtime if usable else tempfile.gettempdir(), "/tmp"):  # noqa: S108 - the folder is checked below
-        folder = Path(parent, f"gossamer-{os.getuid()}")
-        socket = folder / f"{hashlib.sha256(os.fsencode(state)).hexdigest()[:16]}.sock"
-        if len(os.fsencode(socket)) <= LONGEST_SOCKET:
-            break
+    named = f"{hashlib.sha256(os.fsencode(state)).hexdigest()[:16]}.sock"
+    elsewhere = f"gossamer-{os.getuid()}"
+    places = (run / "supervisor.sock", Path(tempfile.gettempdir(), elsewhere, named), Path("/tmp", elsewhere, named))  # noqa: S108 - checked below
+    socket = next((place for place in places if len(os.fsencode(place)) <= LONGEST_SOCKET), places[-1])
+    folder = socket.parent
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         status = folder.lstat()

@@ -1,7 +1,8 @@
 """Finds and ends what a stack left running when its supervisor was killed.
 
 Every process of a stack carries the stack's state folder in its environment under MARK, so a process is
-recognised by what it is and never by a number that the system may have given to another.
+recognised by what it is and never by a number that the system may have given to another. PostgreSQL is also recognised
+by its command line: its environment may be closed to us.
 """
 
 import contextlib
@@ -12,6 +13,7 @@ from pathlib import Path
 import psutil
 
 from gossamer_mesh.local.ended import until_ended
+from gossamer_mesh.local.postmaster import postmaster
 
 MARK = "GOSSAMER_STACK"
 SUPERVISOR = "gossamer_mesh.local"
@@ -25,7 +27,8 @@ def find(state: Path) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error, OSError):
             if process.pid != os.getpid() and process.environ().get(MARK) == str(state):
                 found.append(process)
-    return found
+    server = postmaster(state / "postgres" / "data")
+    return found if server is None or server in found else [*found, server]
 
 
 def end(state: Path) -> int:
@@ -51,7 +54,14 @@ def end(state: Path) -> int:
 def _in_order(processes: list[psutil.Process]) -> list[list[psutil.Process]]:
     groups: list[list[psutil.Process]] = [[], [], []]
     for process in processes:
-        with contextlib.suppress(psutil.Error, OSError):
-            supervises = SUPERVISOR in process.cmdline()
-            groups[0 if supervises else 1 if "GOSSAMER_SERVICE" in process.environ() else 2].append(process)
+        groups[_place(process)].append(process)
     return groups
+
+
+def _place(process: psutil.Process) -> int:
+    with contextlib.suppress(psutil.Error, OSError):
+        if SUPERVISOR in process.cmdline():
+            return 0
+        if "GOSSAMER_SERVICE" in process.environ():
+            return 1
+    return 2

@@ -4,6 +4,8 @@ Owns the versions and where each program comes from. Downloads and builds say wh
 """
 
 import asyncio
+import contextlib
+import fcntl
 import hashlib
 import http.client
 import io
@@ -16,7 +18,7 @@ import sys
 import time
 import urllib.request
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +41,7 @@ CONSUL_ARCHIVE_URL = "https://releases.hashicorp.com/consul/{version}/consul_{ve
 CONNECT_TIMEOUT_S = 10
 LAST_LINES = 12
 SAY_EVERY_S = 10.0
+LOCK_POLL_S = 0.2
 
 Say = Callable[[str], None]
 
@@ -138,11 +141,36 @@ async def bring(name: str, root: Path, say: Say) -> Found:
     if found := await asyncio.to_thread(find, name):
         return found
     target = cached(name)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if name == "consul" and await asyncio.to_thread(_download_consul, target, say):
-        return Found(path=target, version=VERSIONS[name], origin="downloaded")
-    await _build(name, root, target, say)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        async with _alone(target.with_suffix(".lock"), say):
+            if target.is_file():  # another checkout has brought it meanwhile
+                return Found(path=target, version=VERSIONS[name], origin="brought by the project")
+            for part in target.parent.glob("*.part"):  # of a build that was killed
+                part.unlink()
+            if name == "consul" and await asyncio.to_thread(_download_consul, target, say):
+                return Found(path=target, version=VERSIONS[name], origin="downloaded")
+            await _build(name, root, target, say)
+    except OSError as error:
+        raise Problem(
+            f"{name} can't be put into {target.parent}: {error.strerror or error}; make room there, "
+            "or set XDG_CACHE_HOME to a folder elsewhere"
+        ) from error
     return Found(path=target, version=VERSIONS[name], origin="built from source")
+
+
+@contextlib.asynccontextmanager
+async def _alone(lock: Path, say: Say) -> AsyncIterator[None]:
+    """Keep other checkouts from bringing the same program while the block runs; waits for them."""
+    with lock.open("wb") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                say("another checkout is bringing it")
+                await asyncio.sleep(LOCK_POLL_S)
+        yield
 
 
 def _download_consul(target: Path, say: Say) -> bool:

@@ -40,6 +40,7 @@ import asyncpg
 import psutil
 
 from gossamer_mesh.local.ended import until_ended
+from gossamer_mesh.local.postmaster import postmaster
 
 MAJOR = 18
 SUPERUSER = "postgres"
@@ -287,17 +288,14 @@ class Postgres:
         PostgreSQL does so itself, except when another process has got its process id since, or when one of its children
         still runs.
         """
+        if server := postmaster(self.data):
+            raise PostgresError(f"another PostgreSQL (process {server.pid}) runs on {self.data}: end it first")
         processes = processes_of(self.data.resolve())
-        lock = self.data / "postmaster.pid"
-        owner = int(lock.read_text().split()[0]) if lock.is_file() else None
-        for process in processes:
-            if process.pid == owner:
-                raise PostgresError(f"another PostgreSQL (process {owner}) runs on {self.data}: end it first")
         for process in processes:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         until_ended(processes, within=5)
-        lock.unlink(missing_ok=True)
+        (self.data / "postmaster.pid").unlink(missing_ok=True)
 
     async def _connect(self) -> Any:
         return await asyncpg.connect(

@@ -23,7 +23,7 @@ from gossamer_mesh.errors import Problem
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 10.0
-STEADY_S = 30.0  # a process that ran this long starts over with the shortest pause
+STEADY_S = 30.0  # a process that served this long starts over with the shortest pause
 LAST_LINES = 12
 CONFIGURATION_STATUS = 64
 
@@ -119,6 +119,7 @@ class Process:
         self.detail = ""
         self.address = ""
         self.started = 0.0
+        self.served = 0.0  # since when the running child serves; 0: it does not yet
         self.restarts = 0
         self.deaths = 0  # in a row
         self.last_lines: list[str] = []
@@ -173,6 +174,8 @@ class Process:
             Problem: it can't be built, or did not come back.
         """
         await self.plan.build(lambda _: None)
+        if self._stopping.is_set():
+            raise Problem(f"{self.plan.name} was ended meanwhile")
         self.serving.clear()
         self.start()
         await self._end_child()
@@ -241,7 +244,8 @@ class Process:
             if status == CONFIGURATION_STATUS:
                 await self._fail("\n".join(["its configuration is refused", *self.last_lines]))
                 continue
-            self.deaths = 1 if time.time() - self.started > STEADY_S else self.deaths + 1
+            steady = self.served and time.time() - self.served > STEADY_S
+            self.deaths = 1 if steady else self.deaths + 1
             pause = min(FIRST_PAUSE_S * 2 ** (self.deaths - 1), LONGEST_PAUSE_S)
             again = f", {self.deaths} times in a row; next try in {pause:.1f} s" if self.deaths > 1 else ""
             self._set(State.BACKOFF, f"{why}{again}")
@@ -274,6 +278,7 @@ class Process:
     async def _once(self) -> int:
         """Start it, and watch until the end; return the exit status."""
         self._asked = False
+        self.served = 0.0
         launch = await self.plan.launch()
         self.address = launch.address
         with self.log.open("ab") as log:
@@ -287,6 +292,7 @@ class Process:
             if ready.done() and not ended.done():
                 ready.result()
                 if not self._asked:
+                    self.served = time.time()
                     self._set(State.SERVING)
             elif not ended.done():
                 raise Problem(f"did not serve within {self.plan.ready_within:.0f} s")

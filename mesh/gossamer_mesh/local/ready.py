@@ -6,6 +6,8 @@ import urllib.request
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from gossamer_mesh.errors import Problem
+
 PAUSE_S = 0.05
 OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 50),
@@ -33,6 +35,19 @@ async def has_leader(url: str) -> None:
     """Return as soon as a Consul server has a leader. Waits for ever otherwise."""
     while not await asyncio.to_thread(_leader, url):
         await asyncio.sleep(PAUSE_S)
+
+
+def require_leader(url: str) -> None:
+    """Refuse to go on when a Consul that someone else runs does not answer, or has no leader.
+
+    Raises:
+        Problem: it is so.
+    """
+    if not _leader(url):
+        raise Problem(
+            f"CONSUL_HTTP_ADDR names {url}, where no Consul with a leader answers; "
+            "start it, or unset CONSUL_HTTP_ADDR to have one started here"
+        )
 
 
 def _leader(url: str) -> bool:

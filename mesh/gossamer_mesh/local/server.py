@@ -56,15 +56,14 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
 
     async def ApplyStack(
         self,
-        request: pb.ApplyStackRequest,  # noqa: ARG002
+        request: pb.ApplyStackRequest,
         context: Context,
     ) -> pb.ApplyStackResponse:
         """Read the declarations again and follow them."""
         try:
-            await self._supervisor.apply()
+            return pb.ApplyStackResponse(notes=await self._supervisor.apply(dict(request.environment) or None))
         except Problem as problem:
             await refuse(context, *kind(problem), problem)
-        return pb.ApplyStackResponse()
 
     async def RestartProcesses(
         self, request: pb.RestartProcessesRequest, context: Context

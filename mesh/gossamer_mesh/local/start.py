@@ -10,7 +10,7 @@ from collections.abc import Callable
 from gossamer.local.v1 import stack_pb2 as pb
 from gossamer_mesh.declare import Workspace
 from gossamer_mesh.errors import Problem
-from gossamer_mesh.local import client, leftovers, ports
+from gossamer_mesh.local import client, leftovers, ports, ready
 from gossamer_mesh.local.folder import StateFolder
 from gossamer_mesh.local.launch import plain
 from gossamer_mesh.local.process import tail
@@ -35,6 +35,8 @@ def ensure_supervisor(workspace: Workspace, say: Callable[[str], None]) -> bool:
         if ended := leftovers.end(folder.path):
             say(f"ended {ended} processes that were left over from a stack whose supervisor died")
         ports.require_free(ports.wanted(workspace.settings))
+        if workspace.settings.consul_address:
+            ready.require_leader(workspace.settings.consul_address)
         with (folder.logs / "supervisor.log").open("ab") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", leftovers.SUPERVISOR, "--root", str(workspace.root)],
@@ -45,7 +47,12 @@ def ensure_supervisor(workspace: Workspace, say: Callable[[str], None]) -> bool:
                 env={**plain(folder.path), **_settings_of_person()},
                 start_new_session=True,
             )
-        _until_it_answers(folder, lambda: process.poll() is None)
+        try:
+            _until_it_answers(folder, lambda: process.poll() is None)
+        except BaseException:  # Ctrl-C as well: nothing half started stays
+            process.terminate()
+            process.wait()
+            raise
     return True
 
 
@@ -68,14 +75,15 @@ def _settings_of_person() -> dict[str, str]:
     return {name: os.environ[name] for name in own if name in os.environ}
 
 
-def apply(workspace: Workspace) -> None:
-    """Have the supervisor follow the declarations.
+def apply(workspace: Workspace) -> list[str]:
+    """Have the supervisor follow the declarations; return what only another start of the stack follows.
 
     Raises:
         Problem: it refused them.
     """
+    environment = {"PATH": os.environ.get("PATH", os.defpath), **_settings_of_person()}
     with client.connect(StateFolder(workspace.settings.state)) as api:
-        api.ApplyStack(pb.ApplyStackRequest(), timeout=30)
+        return list(api.ApplyStack(pb.ApplyStackRequest(environment=environment), timeout=30).notes)
 
 
 def stop(folder: StateFolder, see: Callable[[pb.Stack], None] = lambda _: None) -> bool:

@@ -9,9 +9,10 @@ Processes are kept by process.Process; what they are is written in launch.py; th
 
 import asyncio
 import contextlib
+import os
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +29,12 @@ from gossamer_mesh.local.process import Launch, Plan, Process, Say
 T = TypeVar("T")
 DEREGISTER_TIMEOUT_S = 2
 LONGEST_BUILD_S = 3600
+STARTS_WITHIN_S = 60.0
 NOT_REPLACED = "not replaced"
 CHECKED = "is checked for changes"
+OWN_CODE = ("mesh/gossamer_mesh/**/*.py", "gen/python/**/*.py", "requirements.lock")
+"""What the supervisor, the control plane and the collector run from."""
+FOLLOW_CODE = ("control", "collector")
 
 
 class Supervisor:
@@ -57,6 +62,7 @@ class Supervisor:
         self._missing: dict[str, str] = {}  # language -> the tool that this machine lacks
         self._built: dict[str, asyncio.Task[str]] = {}
         self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
+        self._code = self._born_of = build.fingerprint(root, OWN_CODE)
         self._changing = asyncio.Lock()
         self._rolling: asyncio.Task[None] | None = None
         self._reserved = ports.Reserved()
@@ -81,14 +87,21 @@ class Supervisor:
         )
         return [*self.parts.values(), *instances]
 
-    async def apply(self) -> None:
+    async def apply(self, environment: Mapping[str, str] | None = None) -> list[str]:
         """Follow the declarations as they are now. Returns as soon as they are found good; the rest goes on behind.
+
+        Args:
+            environment: of the person who asks; tools are looked for on its PATH. None: our own.
+
+        Returns:
+            What of the declarations only another start follows, a line each.
 
         Raises:
             DeclarationProblem: they can't be followed; nothing was changed.
             Problem: the stack is ending.
         """
-        workspace = await asyncio.to_thread(load, self.root)
+        workspace = await asyncio.to_thread(load, self.root, environment)
+        os.environ["PATH"] = (environment or os.environ).get("PATH", os.defpath)  # tools may be there that were not
         self._missing = {name: await asyncio.to_thread(build.missing_tool, kit) for name, kit in workspace.kits.items()}
         self._refuse_while_stopping()
         if self._rolling:
@@ -96,7 +109,11 @@ class Supervisor:
         self._workspace = workspace
         self._start_parts(workspace)
         self._begin_instances(workspace)
+        for process in self.instances.values():
+            if process.pid:
+                process.note(CHECKED)
         self._rolling = asyncio.create_task(self._catch_up(workspace))
+        return await asyncio.to_thread(self._only_at_start, workspace.settings)
 
     async def restart(self, names: Sequence[str]) -> list[str]:
         """Restart processes in order, the instances of a service one after the other; return their names.
@@ -171,6 +188,22 @@ class Supervisor:
         self._change.set()
         self._change = asyncio.Event()
 
+    def _only_at_start(self, wanted: Settings) -> list[str]:
+        """Say what has changed since the supervisor started and is followed by another one only."""
+        changed = [
+            f"{name} {now or 'our own'} (now {wanted_ or 'our own'} is asked for)"
+            for name, now, wanted_ in (
+                ("the name", self.settings.name, wanted.name),
+                ("CONSUL_HTTP_ADDR", self.settings.consul_address, wanted.consul_address),
+                *((f"port {name} at", port, wanted.ports[name]) for name, port in self.settings.ports.items()),
+            )
+            if now != wanted_
+        ]
+        notes = [f"this stack keeps {', '.join(changed)}"] if changed else []
+        if build.fingerprint(self.root, OWN_CODE) != self._born_of:
+            notes.append("the supervisor itself runs code from before a change")
+        return [f"{note}, until it is started anew: gossamer down, then gossamer up" for note in notes]
+
     def _process(self, plan: Plan) -> Process:
         return Process(plan, self.folder.logs / f"{plan.name}.log", self.changed)
 
@@ -180,9 +213,10 @@ class Supervisor:
         if not self.settings.consul_address and "consul" not in self.parts:
             self.parts["consul"] = self._process(self._consul())
         if "control" not in self.parts:
-            image = workspace.image
-            self.parts["control"] = self._process(self._part("control", lambda: launch.control(image, self.addresses)))
-            store = self.folder.traces
+            image, store = workspace.image, self.folder.traces
+            self.parts["control"] = self._process(
+                self._part("control", lambda: launch.control(image, self.addresses), self.addresses.control)
+            )
             self.parts["collector"] = self._process(
                 self._part("collector", lambda: launch.collector(store, self.addresses), self.addresses.otlp_grpc)
             )
@@ -191,14 +225,20 @@ class Supervisor:
         for process in self.parts.values():
             process.start()
 
-    def _part(self, name: str, command: Callable[[], list[str]], address: str = "") -> Plan:
-        address = address or self.addresses.control
-
+    def _part(self, name: str, command: Callable[[], list[str]], address: str) -> Plan:
         async def give() -> Launch:
             return Launch(argv=command(), environment=launch.plain(self.folder.path), folder=self.root, address=address)
 
-        # The control plane serves once it has read Consul, and Consul may have to be built first.
-        return Plan(name=name, launch=give, ready=ready.serving, ready_within=LONGEST_BUILD_S)
+        async def serves(address: str) -> None:
+            # The control plane serves once it has read Consul, and Consul may have to be built first.
+            if name == "control" and "consul" in self.parts:
+                await self.parts["consul"].serving.wait()
+            try:
+                await asyncio.wait_for(ready.serving(address), STARTS_WITHIN_S)
+            except TimeoutError:
+                raise Problem(f"did not serve within {STARTS_WITHIN_S:.0f} s") from None
+
+        return Plan(name=name, launch=give, ready=serves, ready_within=LONGEST_BUILD_S)
 
     def _consul(self) -> Plan:
         found: list[Path] = []
@@ -232,6 +272,7 @@ class Supervisor:
             await _translated(self.postgres.prepare())
 
         async def give() -> Launch:
+            await _translated(self.postgres.prepare())  # again: what a crash left would keep it from starting
             options = dict(self.postgres.process_options)
             environment = {**launch.plain(self.folder.path, {}), **options.pop("env")}
             return Launch(
@@ -257,17 +298,34 @@ class Supervisor:
         """
         async with self._changing:
             await self._end_surplus(workspace)
+        await self._replace_parts()
+        broken: dict[str, str] = {}  # service -> why its first instance could not be replaced
         for process in [each for each in self.instances.values() if each.pid]:
-            name = process.plan.name
+            name, service = process.plan.name, process.plan.service
             try:
-                recipe = self._recipe(workspace, workspace.services[process.plan.service])
+                recipe = self._recipe(workspace, workspace.services[service])
                 if self._running.get(name) == await asyncio.to_thread(recipe.fingerprint):
                     process.note("")
-                    continue
-                if self._is_current(process):
+                elif service in broken:
+                    process.note(f"{NOT_REPLACED}: {broken[service]}")
+                elif self._is_current(process):
                     await process.restart()
             except Exception as error:  # noqa: BLE001 - whatever it is, a person must see it
                 process.note(f"{NOT_REPLACED}: {error}")
+                broken[service] = f"{name} does not run with what is new"
+
+    async def _replace_parts(self) -> None:
+        """Start the parts that are written here anew when their code has changed."""
+        code = await asyncio.to_thread(build.fingerprint, self.root, OWN_CODE)
+        if code == self._code:
+            return
+        for name in FOLLOW_CODE:
+            try:
+                if self.parts[name].pid:
+                    await self.parts[name].restart()
+            except Problem as problem:
+                self.parts[name].note(f"{NOT_REPLACED}: {problem}")
+        self._code = code
 
     def _begin_instances(self, workspace: Workspace) -> None:
         """Have every declared instance, with its newest plan, and start those that don't run."""
@@ -282,8 +340,6 @@ class Supervisor:
             plan = self._instance(workspace, service, name)
             if name in self.instances:
                 self.instances[name].plan = plan
-                if self.instances[name].pid:
-                    self.instances[name].note(CHECKED)
             else:
                 self._ports[name] = self._free_port()
                 self.instances[name] = self._process(plan)
@@ -291,12 +347,14 @@ class Supervisor:
         self.changed()
 
     async def _end_surplus(self, workspace: Workspace) -> None:
-        surplus = [self.instances.pop(name) for name in self.instances.keys() - self._wanted(workspace).keys()]
+        surplus = self.instances.keys() - self._wanted(workspace).keys()
+        # Shielded: what has begun to end has to end, whoever changes the stack meanwhile.
+        await asyncio.gather(*(asyncio.shield(self._end_instance(name)) for name in surplus))
+
+    async def _end_instance(self, name: str) -> None:
+        await self.instances[name].stop()
+        del self.instances[name], self._ports[name]
         self.changed()
-        await asyncio.gather(*(process.stop() for process in surplus))
-        for process in surplus:
-            if process.plan.name not in self.instances:
-                self._ports.pop(process.plan.name, None)
 
     def _wanted(self, workspace: Workspace) -> dict[str, Service]:
         return {

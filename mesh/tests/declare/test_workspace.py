@@ -194,7 +194,7 @@ def test_two_ports_with_the_same_number_are_refused(root: Path) -> None:
 
 def test_consul_has_room_for_its_other_ports(root: Path) -> None:
     write(root, "gossamer.yaml", "ports: {consul: 200}\n")
-    assert mistakes(root) == ["gossamer.yaml:1: port 'consul' must be from 201 to 65535, found 200 with offset 0"]
+    assert mistakes(root) == ["gossamer.yaml:1: port 'consul' must be from 201 to 65535, found 200"]
 
 
 def test_ports_move_together(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,20 @@ def test_ports_move_together(root: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("offset", ["ten", "1.5", "60000"])
 def test_an_offset_that_does_not_fit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch, offset: str) -> None:
     monkeypatch.setenv("GOSSAMER_PORT_OFFSET", offset)
-    assert all(line.startswith("gossamer.yaml:") for line in mistakes(root))
+    assert {line.partition(":")[0] for line in mistakes(root)} == {"GOSSAMER_PORT_OFFSET"}
+
+
+def test_every_bad_variable_is_named_beside_what_is_wrong_in_files(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOSSAMER_PORT_OFFSET", "ten")
+    monkeypatch.setenv("GOSSAMER_STATE", "gossamer.yaml")
+    monkeypatch.setenv("CONSUL_HTTP_ADDR", "localhost:eighty")
+    write(root, "gossamer.yaml", "nam: shop\n")
+    assert mistakes(root) == [
+        "CONSUL_HTTP_ADDR: must be host:port or http://host:port, found 'localhost:eighty'",
+        "GOSSAMER_PORT_OFFSET: must be a number or 'free', found 'ten'",
+        f"GOSSAMER_STATE: must be a folder, found a file at {root / 'gossamer.yaml'}",
+        "gossamer.yaml:1: unknown key 'nam'; did you mean 'name'?",
+    ]
 
 
 def test_the_root_is_found_from_a_folder_inside(root: Path) -> None:

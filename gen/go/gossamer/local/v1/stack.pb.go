@@ -484,7 +484,10 @@ func (x *WatchStackResponse) GetStack() *Stack {
 
 // Asks for the declarations to be read again.
 type ApplyStackRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the environment of the person who asks holds of PATH, on which tools are looked for, and of the variables that
+	// override gossamer.yaml. Empty means the supervisor's own.
+	Environment   map[string]string `protobuf:"bytes,1,rep,name=environment,proto3" json:"environment,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -519,9 +522,18 @@ func (*ApplyStackRequest) Descriptor() ([]byte, []int) {
 	return file_gossamer_local_v1_stack_proto_rawDescGZIP(), []int{6}
 }
 
+func (x *ApplyStackRequest) GetEnvironment() map[string]string {
+	if x != nil {
+		return x.Environment
+	}
+	return nil
+}
+
 // The declarations were good.
 type ApplyStackResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What of them only another start of the stack follows, a line each; empty when all of it is followed.
+	Notes         []string `protobuf:"bytes,1,rep,name=notes,proto3" json:"notes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +566,13 @@ func (x *ApplyStackResponse) ProtoReflect() protoreflect.Message {
 // Deprecated: Use ApplyStackResponse.ProtoReflect.Descriptor instead.
 func (*ApplyStackResponse) Descriptor() ([]byte, []int) {
 	return file_gossamer_local_v1_stack_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ApplyStackResponse) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
 }
 
 // Asks for restarts.
@@ -957,9 +976,14 @@ const file_gossamer_local_v1_stack_proto_rawDesc = "" +
 	"\x05stack\x18\x01 \x01(\v2\x18.gossamer.local.v1.StackR\x05stack\"\x13\n" +
 	"\x11WatchStackRequest\"D\n" +
 	"\x12WatchStackResponse\x12.\n" +
-	"\x05stack\x18\x01 \x01(\v2\x18.gossamer.local.v1.StackR\x05stack\"\x13\n" +
-	"\x11ApplyStackRequest\"\x14\n" +
-	"\x12ApplyStackResponse\"/\n" +
+	"\x05stack\x18\x01 \x01(\v2\x18.gossamer.local.v1.StackR\x05stack\"\xac\x01\n" +
+	"\x11ApplyStackRequest\x12W\n" +
+	"\venvironment\x18\x01 \x03(\v25.gossamer.local.v1.ApplyStackRequest.EnvironmentEntryR\venvironment\x1a>\n" +
+	"\x10EnvironmentEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"*\n" +
+	"\x12ApplyStackResponse\x12\x14\n" +
+	"\x05notes\x18\x01 \x03(\tR\x05notes\"/\n" +
 	"\x17RestartProcessesRequest\x12\x14\n" +
 	"\x05names\x18\x01 \x03(\tR\x05names\"8\n" +
 	"\x18RestartProcessesResponse\x12\x1c\n" +
@@ -1013,7 +1037,7 @@ func file_gossamer_local_v1_stack_proto_rawDescGZIP() []byte {
 }
 
 var file_gossamer_local_v1_stack_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gossamer_local_v1_stack_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_gossamer_local_v1_stack_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_gossamer_local_v1_stack_proto_goTypes = []any{
 	(ProcessState)(0),                // 0: gossamer.local.v1.ProcessState
 	(*Process)(nil),                  // 1: gossamer.local.v1.Process
@@ -1033,34 +1057,36 @@ var file_gossamer_local_v1_stack_proto_goTypes = []any{
 	(*StopStackRequest)(nil),         // 15: gossamer.local.v1.StopStackRequest
 	(*StopStackResponse)(nil),        // 16: gossamer.local.v1.StopStackResponse
 	nil,                              // 17: gossamer.local.v1.Stack.AddressesEntry
-	(*timestamppb.Timestamp)(nil),    // 18: google.protobuf.Timestamp
+	nil,                              // 18: gossamer.local.v1.ApplyStackRequest.EnvironmentEntry
+	(*timestamppb.Timestamp)(nil),    // 19: google.protobuf.Timestamp
 }
 var file_gossamer_local_v1_stack_proto_depIdxs = []int32{
 	0,  // 0: gossamer.local.v1.Process.state:type_name -> gossamer.local.v1.ProcessState
-	18, // 1: gossamer.local.v1.Process.start_time:type_name -> google.protobuf.Timestamp
+	19, // 1: gossamer.local.v1.Process.start_time:type_name -> google.protobuf.Timestamp
 	1,  // 2: gossamer.local.v1.Stack.processes:type_name -> gossamer.local.v1.Process
 	17, // 3: gossamer.local.v1.Stack.addresses:type_name -> gossamer.local.v1.Stack.AddressesEntry
 	2,  // 4: gossamer.local.v1.GetStackResponse.stack:type_name -> gossamer.local.v1.Stack
 	2,  // 5: gossamer.local.v1.WatchStackResponse.stack:type_name -> gossamer.local.v1.Stack
-	3,  // 6: gossamer.local.v1.StackService.GetStack:input_type -> gossamer.local.v1.GetStackRequest
-	5,  // 7: gossamer.local.v1.StackService.WatchStack:input_type -> gossamer.local.v1.WatchStackRequest
-	7,  // 8: gossamer.local.v1.StackService.ApplyStack:input_type -> gossamer.local.v1.ApplyStackRequest
-	9,  // 9: gossamer.local.v1.StackService.RestartProcesses:input_type -> gossamer.local.v1.RestartProcessesRequest
-	11, // 10: gossamer.local.v1.StackService.KillProcess:input_type -> gossamer.local.v1.KillProcessRequest
-	13, // 11: gossamer.local.v1.StackService.ScaleService:input_type -> gossamer.local.v1.ScaleServiceRequest
-	15, // 12: gossamer.local.v1.StackService.StopStack:input_type -> gossamer.local.v1.StopStackRequest
-	4,  // 13: gossamer.local.v1.StackService.GetStack:output_type -> gossamer.local.v1.GetStackResponse
-	6,  // 14: gossamer.local.v1.StackService.WatchStack:output_type -> gossamer.local.v1.WatchStackResponse
-	8,  // 15: gossamer.local.v1.StackService.ApplyStack:output_type -> gossamer.local.v1.ApplyStackResponse
-	10, // 16: gossamer.local.v1.StackService.RestartProcesses:output_type -> gossamer.local.v1.RestartProcessesResponse
-	12, // 17: gossamer.local.v1.StackService.KillProcess:output_type -> gossamer.local.v1.KillProcessResponse
-	14, // 18: gossamer.local.v1.StackService.ScaleService:output_type -> gossamer.local.v1.ScaleServiceResponse
-	16, // 19: gossamer.local.v1.StackService.StopStack:output_type -> gossamer.local.v1.StopStackResponse
-	13, // [13:20] is the sub-list for method output_type
-	6,  // [6:13] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	18, // 6: gossamer.local.v1.ApplyStackRequest.environment:type_name -> gossamer.local.v1.ApplyStackRequest.EnvironmentEntry
+	3,  // 7: gossamer.local.v1.StackService.GetStack:input_type -> gossamer.local.v1.GetStackRequest
+	5,  // 8: gossamer.local.v1.StackService.WatchStack:input_type -> gossamer.local.v1.WatchStackRequest
+	7,  // 9: gossamer.local.v1.StackService.ApplyStack:input_type -> gossamer.local.v1.ApplyStackRequest
+	9,  // 10: gossamer.local.v1.StackService.RestartProcesses:input_type -> gossamer.local.v1.RestartProcessesRequest
+	11, // 11: gossamer.local.v1.StackService.KillProcess:input_type -> gossamer.local.v1.KillProcessRequest
+	13, // 12: gossamer.local.v1.StackService.ScaleService:input_type -> gossamer.local.v1.ScaleServiceRequest
+	15, // 13: gossamer.local.v1.StackService.StopStack:input_type -> gossamer.local.v1.StopStackRequest
+	4,  // 14: gossamer.local.v1.StackService.GetStack:output_type -> gossamer.local.v1.GetStackResponse
+	6,  // 15: gossamer.local.v1.StackService.WatchStack:output_type -> gossamer.local.v1.WatchStackResponse
+	8,  // 16: gossamer.local.v1.StackService.ApplyStack:output_type -> gossamer.local.v1.ApplyStackResponse
+	10, // 17: gossamer.local.v1.StackService.RestartProcesses:output_type -> gossamer.local.v1.RestartProcessesResponse
+	12, // 18: gossamer.local.v1.StackService.KillProcess:output_type -> gossamer.local.v1.KillProcessResponse
+	14, // 19: gossamer.local.v1.StackService.ScaleService:output_type -> gossamer.local.v1.ScaleServiceResponse
+	16, // 20: gossamer.local.v1.StackService.StopStack:output_type -> gossamer.local.v1.StopStackResponse
+	14, // [14:21] is the sub-list for method output_type
+	7,  // [7:14] is the sub-list for method input_type
+	7,  // [7:7] is the sub-list for extension type_name
+	7,  // [7:7] is the sub-list for extension extendee
+	0,  // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_gossamer_local_v1_stack_proto_init() }
@@ -1074,7 +1100,7 @@ func file_gossamer_local_v1_stack_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gossamer_local_v1_stack_proto_rawDesc), len(file_gossamer_local_v1_stack_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

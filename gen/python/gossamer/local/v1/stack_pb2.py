@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgossamer/local/v1/stack.proto\x12\x11gossamer.local.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x02\n\x07Process\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x35\n\x05state\x18\x03 \x01(\x0e\x32\x1f.gossamer.local.v1.ProcessStateR\x05state\x12\x16\n\x06\x64\x65tail\x18\x04 \x01(\tR\x06\x64\x65tail\x12\x18\n\x07\x61\x64\x64ress\x18\x05 \x01(\tR\x07\x61\x64\x64ress\x12\x10\n\x03pid\x18\x06 \x01(\x03R\x03pid\x12\x39\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x1a\n\x08restarts\x18\x08 \x01(\x05R\x08restarts\x12!\n\x0cmemory_bytes\x18\t \x01(\x03R\x0bmemoryBytes\x12\x1d\n\nlast_lines\x18\n \x03(\tR\tlastLines\x12\x1a\n\x08language\x18\x0b \x01(\tR\x08language\"\xf6\x01\n\x05Stack\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x38\n\tprocesses\x18\x02 \x03(\x0b\x32\x1a.gossamer.local.v1.ProcessR\tprocesses\x12\x1a\n\x08stopping\x18\x03 \x01(\x08R\x08stopping\x12\x45\n\taddresses\x18\x04 \x03(\x0b\x32\'.gossamer.local.v1.Stack.AddressesEntryR\taddresses\x1a<\n\x0e\x41\x64\x64ressesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x11\n\x0fGetStackRequest\"B\n\x10GetStackResponse\x12.\n\x05stack\x18\x01 \x01(\x0b\x32\x18.gossamer.local.v1.StackR\x05stack\"\x13\n\x11WatchStackRequest\"D\n\x12WatchStackResponse\x12.\n\x05stack\x18\x01 \x01(\x0b\x32\x18.gossamer.local.v1.StackR\x05stack\"\x13\n\x11\x41pplyStackRequest\"\x14\n\x12\x41pplyStackResponse\"/\n\x17RestartProcessesRequest\x12\x14\n\x05names\x18\x01 \x03(\tR\x05names\"8\n\x18RestartProcessesResponse\x12\x1c\n\trestarted\x18\x01 \x03(\tR\trestarted\"T\n\x12KillProcessRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x04name\x12!\n\x06signal\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18@(\x00R\x06signal\"\'\n\x13KillProcessResponse\x12\x10\n\x03pid\x18\x01 \x01(\x03R\x03pid\"_\n\x13ScaleServiceRequest\x12!\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x07service\x12%\n\x08replicas\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00R\x08replicas\"4\n\x14ScaleServiceResponse\x12\x1c\n\tinstances\x18\x01 \x03(\tR\tinstances\"\x12\n\x10StopStackRequest\"\x13\n\x11StopStackResponse*\xa2\x02\n\x0cProcessState\x12\x1d\n\x19PROCESS_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15PROCESS_STATE_WAITING\x10\x01\x12\x1a\n\x16PROCESS_STATE_BUILDING\x10\x02\x12\x1a\n\x16PROCESS_STATE_STARTING\x10\x03\x12\x19\n\x15PROCESS_STATE_SERVING\x10\x04\x12\x1a\n\x16PROCESS_STATE_DRAINING\x10\x05\x12\x19\n\x15PROCESS_STATE_BACKOFF\x10\x06\x12\x18\n\x14PROCESS_STATE_FAILED\x10\x07\x12\x19\n\x15PROCESS_STATE_STOPPED\x10\x08\x12\x19\n\x15PROCESS_STATE_SKIPPED\x10\t2\xb8\x05\n\x0cStackService\x12X\n\x08GetStack\x12\".gossamer.local.v1.GetStackRequest\x1a#.gossamer.local.v1.GetStackResponse\"\x03\x90\x02\x01\x12`\n\nWatchStack\x12$.gossamer.local.v1.WatchStackRequest\x1a%.gossamer.local.v1.WatchStackResponse\"\x03\x90\x02\x01\x30\x01\x12^\n\nApplyStack\x12$.gossamer.local.v1.ApplyStackRequest\x1a%.gossamer.local.v1.ApplyStackResponse\"\x03\x90\x02\x02\x12k\n\x10RestartProcesses\x12*.gossamer.local.v1.RestartProcessesRequest\x1a+.gossamer.local.v1.RestartProcessesResponse\x12\\\n\x0bKillProcess\x12%.gossamer.local.v1.KillProcessRequest\x1a&.gossamer.local.v1.KillProcessResponse\x12\x64\n\x0cScaleService\x12&.gossamer.local.v1.ScaleServiceRequest\x1a\'.gossamer.local.v1.ScaleServiceResponse\"\x03\x90\x02\x02\x12[\n\tStopStack\x12#.gossamer.local.v1.StopStackRequest\x1a$.gossamer.local.v1.StopStackResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgossamer/local/v1/stack.proto\x12\x11gossamer.local.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe7\x02\n\x07Process\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n\x07service\x18\x02 \x01(\tR\x07service\x12\x35\n\x05state\x18\x03 \x01(\x0e\x32\x1f.gossamer.local.v1.ProcessStateR\x05state\x12\x16\n\x06\x64\x65tail\x18\x04 \x01(\tR\x06\x64\x65tail\x12\x18\n\x07\x61\x64\x64ress\x18\x05 \x01(\tR\x07\x61\x64\x64ress\x12\x10\n\x03pid\x18\x06 \x01(\x03R\x03pid\x12\x39\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\tstartTime\x12\x1a\n\x08restarts\x18\x08 \x01(\x05R\x08restarts\x12!\n\x0cmemory_bytes\x18\t \x01(\x03R\x0bmemoryBytes\x12\x1d\n\nlast_lines\x18\n \x03(\tR\tlastLines\x12\x1a\n\x08language\x18\x0b \x01(\tR\x08language\"\xf6\x01\n\x05Stack\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x38\n\tprocesses\x18\x02 \x03(\x0b\x32\x1a.gossamer.local.v1.ProcessR\tprocesses\x12\x1a\n\x08stopping\x18\x03 \x01(\x08R\x08stopping\x12\x45\n\taddresses\x18\x04 \x03(\x0b\x32\'.gossamer.local.v1.Stack.AddressesEntryR\taddresses\x1a<\n\x0e\x41\x64\x64ressesEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"\x11\n\x0fGetStackRequest\"B\n\x10GetStackResponse\x12.\n\x05stack\x18\x01 \x01(\x0b\x32\x18.gossamer.local.v1.StackR\x05stack\"\x13\n\x11WatchStackRequest\"D\n\x12WatchStackResponse\x12.\n\x05stack\x18\x01 \x01(\x0b\x32\x18.gossamer.local.v1.StackR\x05stack\"\xac\x01\n\x11\x41pplyStackRequest\x12W\n\x0b\x65nvironment\x18\x01 \x03(\x0b\x32\x35.gossamer.local.v1.ApplyStackRequest.EnvironmentEntryR\x0b\x65nvironment\x1a>\n\x10\x45nvironmentEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"*\n\x12\x41pplyStackResponse\x12\x14\n\x05notes\x18\x01 \x03(\tR\x05notes\"/\n\x17RestartProcessesRequest\x12\x14\n\x05names\x18\x01 \x03(\tR\x05names\"8\n\x18RestartProcessesResponse\x12\x1c\n\trestarted\x18\x01 \x03(\tR\trestarted\"T\n\x12KillProcessRequest\x12\x1b\n\x04name\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x04name\x12!\n\x06signal\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18@(\x00R\x06signal\"\'\n\x13KillProcessResponse\x12\x10\n\x03pid\x18\x01 \x01(\x03R\x03pid\"_\n\x13ScaleServiceRequest\x12!\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x07service\x12%\n\x08replicas\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x32(\x00R\x08replicas\"4\n\x14ScaleServiceResponse\x12\x1c\n\tinstances\x18\x01 \x03(\tR\tinstances\"\x12\n\x10StopStackRequest\"\x13\n\x11StopStackResponse*\xa2\x02\n\x0cProcessState\x12\x1d\n\x19PROCESS_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15PROCESS_STATE_WAITING\x10\x01\x12\x1a\n\x16PROCESS_STATE_BUILDING\x10\x02\x12\x1a\n\x16PROCESS_STATE_STARTING\x10\x03\x12\x19\n\x15PROCESS_STATE_SERVING\x10\x04\x12\x1a\n\x16PROCESS_STATE_DRAINING\x10\x05\x12\x19\n\x15PROCESS_STATE_BACKOFF\x10\x06\x12\x18\n\x14PROCESS_STATE_FAILED\x10\x07\x12\x19\n\x15PROCESS_STATE_STOPPED\x10\x08\x12\x19\n\x15PROCESS_STATE_SKIPPED\x10\t2\xb8\x05\n\x0cStackService\x12X\n\x08GetStack\x12\".gossamer.local.v1.GetStackRequest\x1a#.gossamer.local.v1.GetStackResponse\"\x03\x90\x02\x01\x12`\n\nWatchStack\x12$.gossamer.local.v1.WatchStackRequest\x1a%.gossamer.local.v1.WatchStackResponse\"\x03\x90\x02\x01\x30\x01\x12^\n\nApplyStack\x12$.gossamer.local.v1.ApplyStackRequest\x1a%.gossamer.local.v1.ApplyStackResponse\"\x03\x90\x02\x02\x12k\n\x10RestartProcesses\x12*.gossamer.local.v1.RestartProcessesRequest\x1a+.gossamer.local.v1.RestartProcessesResponse\x12\\\n\x0bKillProcess\x12%.gossamer.local.v1.KillProcessRequest\x1a&.gossamer.local.v1.KillProcessResponse\x12\x64\n\x0cScaleService\x12&.gossamer.local.v1.ScaleServiceRequest\x1a\'.gossamer.local.v1.ScaleServiceResponse\"\x03\x90\x02\x02\x12[\n\tStopStack\x12#.gossamer.local.v1.StopStackRequest\x1a$.gossamer.local.v1.StopStackResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,6 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STACK_ADDRESSESENTRY']._loaded_options = None
   _globals['_STACK_ADDRESSESENTRY']._serialized_options = b'8\001'
+  _globals['_APPLYSTACKREQUEST_ENVIRONMENTENTRY']._loaded_options = None
+  _globals['_APPLYSTACKREQUEST_ENVIRONMENTENTRY']._serialized_options = b'8\001'
   _globals['_KILLPROCESSREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_KILLPROCESSREQUEST'].fields_by_name['name']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_KILLPROCESSREQUEST'].fields_by_name['signal']._loaded_options = None
@@ -53,8 +55,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_STACKSERVICE'].methods_by_name['ScaleService']._serialized_options = b'\220\002\002'
   _globals['_STACKSERVICE'].methods_by_name['StopStack']._loaded_options = None
   _globals['_STACKSERVICE'].methods_by_name['StopStack']._serialized_options = b'\220\002\002'
-  _globals['_PROCESSSTATE']._serialized_start=1373
-  _globals['_PROCESSSTATE']._serialized_end=1663
+  _globals['_PROCESSSTATE']._serialized_start=1549
+  _globals['_PROCESSSTATE']._serialized_end=1839
   _globals['_PROCESS']._serialized_start=115
   _globals['_PROCESS']._serialized_end=474
   _globals['_STACK']._serialized_start=477
@@ -69,26 +71,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHSTACKREQUEST']._serialized_end=831
   _globals['_WATCHSTACKRESPONSE']._serialized_start=833
   _globals['_WATCHSTACKRESPONSE']._serialized_end=901
-  _globals['_APPLYSTACKREQUEST']._serialized_start=903
-  _globals['_APPLYSTACKREQUEST']._serialized_end=922
-  _globals['_APPLYSTACKRESPONSE']._serialized_start=924
-  _globals['_APPLYSTACKRESPONSE']._serialized_end=944
-  _globals['_RESTARTPROCESSESREQUEST']._serialized_start=946
-  _globals['_RESTARTPROCESSESREQUEST']._serialized_end=993
-  _globals['_RESTARTPROCESSESRESPONSE']._serialized_start=995
-  _globals['_RESTARTPROCESSESRESPONSE']._serialized_end=1051
-  _globals['_KILLPROCESSREQUEST']._serialized_start=1053
-  _globals['_KILLPROCESSREQUEST']._serialized_end=1137
-  _globals['_KILLPROCESSRESPONSE']._serialized_start=1139
-  _globals['_KILLPROCESSRESPONSE']._serialized_end=1178
-  _globals['_SCALESERVICEREQUEST']._serialized_start=1180
-  _globals['_SCALESERVICEREQUEST']._serialized_end=1275
-  _globals['_SCALESERVICERESPONSE']._serialized_start=1277
-  _globals['_SCALESERVICERESPONSE']._serialized_end=1329
-  _globals['_STOPSTACKREQUEST']._serialized_start=1331
-  _globals['_STOPSTACKREQUEST']._serialized_end=1349
-  _globals['_STOPSTACKRESPONSE']._serialized_start=1351
-  _globals['_STOPSTACKRESPONSE']._serialized_end=1370
-  _globals['_STACKSERVICE']._serialized_start=1666
-  _globals['_STACKSERVICE']._serialized_end=2362
+  _globals['_APPLYSTACKREQUEST']._serialized_start=904
+  _globals['_APPLYSTACKREQUEST']._serialized_end=1076
+  _globals['_APPLYSTACKREQUEST_ENVIRONMENTENTRY']._serialized_start=1014
+  _globals['_APPLYSTACKREQUEST_ENVIRONMENTENTRY']._serialized_end=1076
+  _globals['_APPLYSTACKRESPONSE']._serialized_start=1078
+  _globals['_APPLYSTACKRESPONSE']._serialized_end=1120
+  _globals['_RESTARTPROCESSESREQUEST']._serialized_start=1122
+  _globals['_RESTARTPROCESSESREQUEST']._serialized_end=1169
+  _globals['_RESTARTPROCESSESRESPONSE']._serialized_start=1171
+  _globals['_RESTARTPROCESSESRESPONSE']._serialized_end=1227
+  _globals['_KILLPROCESSREQUEST']._serialized_start=1229
+  _globals['_KILLPROCESSREQUEST']._serialized_end=1313
+  _globals['_KILLPROCESSRESPONSE']._serialized_start=1315
+  _globals['_KILLPROCESSRESPONSE']._serialized_end=1354
+  _globals['_SCALESERVICEREQUEST']._serialized_start=1356
+  _globals['_SCALESERVICEREQUEST']._serialized_end=1451
+  _globals['_SCALESERVICERESPONSE']._serialized_start=1453
+  _globals['_SCALESERVICERESPONSE']._serialized_end=1505
+  _globals['_STOPSTACKREQUEST']._serialized_start=1507
+  _globals['_STOPSTACKREQUEST']._serialized_end=1525
+  _globals['_STOPSTACKRESPONSE']._serialized_start=1527
+  _globals['_STOPSTACKRESPONSE']._serialized_end=1546
+  _globals['_STACKSERVICE']._serialized_start=1842
+  _globals['_STACKSERVICE']._serialized_end=2538
 # @@protoc_insertion_point(module_scope)

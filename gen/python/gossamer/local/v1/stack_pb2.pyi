@@ -100,12 +100,23 @@ class WatchStackResponse(_message.Message):
     def __init__(self, stack: _Optional[_Union[Stack, _Mapping]] = ...) -> None: ...
 
 class ApplyStackRequest(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("environment",)
+    class EnvironmentEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
+    environment: _containers.ScalarMap[str, str]
+    def __init__(self, environment: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class ApplyStackResponse(_message.Message):
-    __slots__ = ()
-    def __init__(self) -> None: ...
+    __slots__ = ("notes",)
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RestartProcessesRequest(_message.Message):
     __slots__ = ("names",)
