@@ -42,14 +42,15 @@ class FileSource:
         while True:
             stamp = self._stamp()
             try:
-                if stamp is None or stamp != seen:
+                if seen is None or stamp != seen:
                     mesh = await self.look()
                     listener.read(mesh)
                     seen, failure = stamp, ""
                 elif not failure:
                     listener.heard()
             except SourceError as error:
-                seen = stamp
+                # what could not be read at all may be readable soon, and look no different
+                seen = None if isinstance(error.__cause__, OSError) else stamp
                 if str(error) != failure:
                     failure = str(error)
                     listener.failed(failure)
@@ -83,11 +84,12 @@ def parse(text: str, where: str) -> Mesh:
 def _document(text: str, where: str) -> Any:
     import yaml  # noqa: PLC0415 - a control plane that reads Consul does without its memory
 
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, RecursionError):
         return json.loads(text)  # a hundred times as fast, where it is JSON
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        # makes nothing but text, lists and mappings: 1.10 stays a version, and no date can be wrong
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - so it is safer than the safe one
+    except (yaml.YAMLError, RecursionError) as error:
         raise SourceError(f"expected YAML or JSON in {where}: {error}") from error
 
 

@@ -42,13 +42,21 @@ def test_json_is_read_too():
     assert parse('{"services": {"tax": [{"id": "t", "address": "127.0.0.1:1"}]}}', "mesh.json").services["tax"]
 
 
+@pytest.mark.parametrize("version", ["2024-02-30", "1.10", "0o17", "null"])
+def test_text_is_text_whatever_yaml_might_make_of_it(version):
+    text = f"services: {{catalog: [{{id: a, address: '127.0.0.1:1', version: {version}}}]}}"
+    assert parse(text, "mesh.yaml").services["catalog"].instances[0].version == version
+
+
 @pytest.mark.parametrize(
     ("text", "place"),
     [
         ("services: [", "expected YAML or JSON in mesh.yaml"),
+        ("[" * 100_000, "expected YAML or JSON in mesh.yaml"),
+        ("services: {? [1] : 1}", "expected YAML or JSON in mesh.yaml"),
         ("[]", "expected a mapping `services` in mesh.yaml"),
         ("services: {catalog: 1}", "a list of instances at mesh.yaml: services.catalog"),
-        ("services: {catalog: [1]}", r"at mesh.yaml: services.catalog\[0\], found int"),
+        ("services: {catalog: [1]}", r"at mesh.yaml: services.catalog\[0\], found str"),
         ("services: {catalog: [{id: a}]}", r"expected id, address .* services.catalog\[0\]"),
         ("services: {catalog: [{id: a, address: '127.0.0.1:1', color: red}]}", "color"),
         ("services: {catalog: [{id: a, address: localhost}]}", "found 'localhost'"),
@@ -100,6 +108,29 @@ async def test_a_change_of_the_file_is_read_and_a_bad_one_is_told(tmp_path):
     assert (await told.next()).services.keys() == {"tax"}
     path.unlink()
     assert "can't be read" in await told.next()
+    task.cancel()
+
+
+class LockedSource(FileSource):
+    """A file that can't be opened for a while, and whose time and size don't change when that is over."""
+
+    locked = False
+
+    async def look(self):
+        if self.locked:
+            raise SourceError("locked") from PermissionError("locked")
+        return await super().look()
+
+
+async def test_a_file_that_could_not_be_opened_is_read_when_it_can(tmp_path):
+    path, told = tmp_path / "mesh.yaml", Told()
+    path.write_text(GOOD)
+    source = LockedSource(path, every=0.01)
+    source.locked = True
+    task = asyncio.create_task(source.watch(told))
+    assert await told.next() == "locked"
+    source.locked = False
+    assert (await told.next()).services.keys() == {"catalog"}
     task.cancel()
 
 
