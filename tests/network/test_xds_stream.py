@@ -189,6 +189,16 @@ async def test_a_request_without_type_ends_the_stream():
         assert await stream.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
+async def test_a_name_that_no_resource_can_have_does_not_end_the_stream():
+    async with serving(catalog=[1]) as (address, _), Stream(address) as stream:
+        await stream.ask(ASSIGNMENT, "", "catalog")
+        first = await stream.take()
+        assert ports(first) == [1]
+        await stream.ask(CLUSTER, "")
+        await stream.ask(LISTENER, "catalog")
+        assert (await stream.take()).type_url == LISTENER
+
+
 async def test_a_client_that_closes_its_side_ends_the_stream_well():
     async with serving(catalog=[1]) as (address, _), grpc.aio.insecure_channel(address) as channel:
         call = AggregatedDiscoveryServiceStub(channel).StreamAggregatedResources()

@@ -65,18 +65,22 @@ class ResourceSet:
     _stubs: WeakValueDictionary[tuple[Type, str], Resource] = field(default_factory=WeakValueDictionary)
     """Those of unknown names that some client holds now."""
 
-    def get(self, type_: Type, name: str) -> Resource:
-        """Find a resource; for a name that is not known, one that refuses."""
+    def get(self, type_: Type, name: str) -> Resource | None:
+        """Find a resource; for a name that is not known, one that refuses; none for a name that none can have."""
         return self.resources[type_].get(name) or self._stub(type_, name)
 
     def names(self, type_: Type) -> Iterable[str]:
         """List the names that are known."""
         return self.resources[type_].keys()
 
-    def _stub(self, type_: Type, name: str) -> Resource:
+    def _stub(self, type_: Type, name: str) -> Resource | None:
         stub = self._stubs.get((type_, name))
         if stub is None:
-            stub = self._stubs[type_, name] = next(r for r in spell(Plan(service=name)) if r.type is type_)
+            try:
+                stub = next(resource for resource in spell(Plan(service=name)) if resource.type is type_)
+            except IllegalResourceError:
+                return None
+            self._stubs[type_, name] = stub
         return stub
 
 

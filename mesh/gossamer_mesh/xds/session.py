@@ -112,7 +112,7 @@ class Subscription:
             self._forget(self._sent.keys() | self._accepted.keys())
             self._nonce = 0
         if kind is _Kind.STALE:
-            self._dropped |= frozenset() if self.wildcard else self._sent.keys() - set(request.resource_names)
+            self._dropped |= (self.names if self.wildcard else self._sent.keys()) - set(request.resource_names)
         else:
             self._forget(self._dropped)
             self._follow(frozenset(request.resource_names))
@@ -120,7 +120,8 @@ class Subscription:
 
     def due(self, resources: ResourceSet) -> tuple[Resource, ...] | None:
         """Tell what has to be sent for the client to hold what there is; none if nothing has to."""
-        wanted = [resources.get(self.type, name) for name in sorted(self._wanted(resources))]
+        found = (resources.get(self.type, name) for name in sorted(self._wanted(resources)))
+        wanted = [resource for resource in found if resource]
         changed = [resource for resource in wanted if not resource.same(self._sent.get(resource.name))]
         waits_for_all = self.wildcard and not self._nonce
         if not changed and not waits_for_all:
@@ -147,8 +148,12 @@ class Subscription:
         return _Kind.NACK if request.HasField("error_detail") else _Kind.ACK
 
     def _follow(self, names: frozenset[str]) -> None:
-        """Take the names of a request: no names at all means everything, for types that are deleted by leaving out."""
+        """Take the names of a request: no names at all means everything, for types that are deleted by leaving out.
+
+        What is named no longer is forgotten also if it is a part of everything: the client may have dropped it.
+        """
         self._named = self._named or bool(names)
+        self._forget(self.names - names)
         self.wildcard = self.type.full_state and (WILDCARD in names or not self._named)
         self.names = names - {WILDCARD}
         if not self.wildcard:

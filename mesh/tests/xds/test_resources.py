@@ -125,6 +125,11 @@ def test_an_unknown_name_gets_the_resources_of_a_service_without_instances():
     assert list(unknown.names(LDS)) == []
 
 
+def test_a_name_that_no_resource_can_have_gets_none():
+    unknown = Resources(boot="boot").update([])
+    assert [unknown.get(type_, "") for type_ in (LDS, RDS, CDS, EDS)] == [None] * 4
+
+
 def test_unknown_names_cost_nothing_when_nobody_holds_them():
     resources = Resources(boot="boot").update([])
     held = resources.get(LDS, "held")

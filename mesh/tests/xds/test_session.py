@@ -280,6 +280,35 @@ def test_names_after_everything_mean_only_those():
     assert client.quiet()
 
 
+def test_a_name_beside_the_star_that_is_asked_for_again_is_sent_again():
+    client = Conversation(plan("catalog", 1))
+    response = client.settle(CDS, "*", "later")
+    client.accept(response, "*")
+    client.accept(response, "*", "later")
+    assert names(client.take()) == ["catalog", "later"]
+    assert client.quiet()
+
+
+def test_a_name_beside_the_star_that_a_change_left_out_is_sent_again():
+    client = Conversation(plan("catalog", 1))
+    client.accept(client.settle(CDS, "*", "later"), "*")
+    client.publish(plan("tax", 3))
+    response = client.take()
+    assert names(response) == ["catalog", "tax"]
+    client.accept(response, "*", "later")
+    assert names(client.take()) == ["catalog", "later", "tax"]
+
+
+def test_a_name_beside_the_star_that_requests_left_out_too_late_is_sent_again():
+    client = Conversation(plan("catalog", 1))
+    first = client.settle(CDS, "*", "later")
+    client.publish(plan("tax", 3))
+    crossing = client.take()
+    client.accept(first, "*")
+    client.accept(crossing, "*", "later")
+    assert names(client.take()) == ["catalog", "later", "tax"]
+
+
 def test_everything_is_answered_even_if_there_is_nothing():
     client = Conversation()
     client.ask(CDS)
@@ -347,6 +376,15 @@ def test_an_unknown_name_is_answered_with_resources_that_refuse():
         assert names(client.settle(type_, "later")) == ["later"]
     client.ask(EDS, "later")
     assert b"127.0.0.1" in client.take().encode()
+
+
+def test_a_name_that_no_resource_can_have_is_passed_over():
+    client = Conversation(plan("catalog", 1))
+    for type_ in (LDS, EDS):
+        assert names(client.settle(type_, "", "catalog")) == ["catalog"]
+    for type_ in (CDS, RDS):
+        client.ask(type_, "")
+    assert client.quiet()
 
 
 def test_a_service_that_appears_changes_only_the_assignment():

@@ -1,8 +1,8 @@
 """Whatever a client and the mesh do, in any order: in the end the client holds exactly what there is, and it is quiet.
 
 The client is a second implementation of the rules, written from the client's side: it queues its requests as a network
-would, keeps what it accepted, and drops listeners and clusters that a response leaves out. It follows one type, since
-the types of a stream share nothing but its nonces.
+would, keeps what it accepted, and drops listeners and clusters that a response leaves out, and whatever it no longer
+names. It follows one type, since the types of a stream share nothing but its nonces.
 """
 
 from collections import deque
@@ -18,6 +18,7 @@ from gossamer_mesh.xds.session import Response
 from .conversation import EDS, LDS, Conversation, plan
 
 NAMES = ("catalog", "orders", "unknown")
+STAR = "*"
 
 
 class Client(RuleBasedStateMachine):
@@ -32,26 +33,26 @@ class Client(RuleBasedStateMachine):
         self.requests: deque[DiscoveryRequest] = deque()
         self.responses: deque[Response] = deque()
 
-    @initialize(type_=st.sampled_from([EDS, LDS]))
-    def a_client_that_has_come_to_rest(self, type_):
+    @initialize(type_=st.sampled_from([EDS, LDS]), star=st.sampled_from([frozenset(), {STAR}]))
+    def a_client_that_has_come_to_rest(self, type_, star):
         self.type = type_
-        self.the_client_follows_other_names(frozenset(NAMES))
+        self.the_client_follows_other_names(frozenset(NAMES) | star)
         self.teardown()
 
     @rule(name=st.sampled_from(NAMES), ports=st.frozensets(st.integers(1, 4)))
     def the_mesh_changes(self, name, ports):
         self.resources = self.server.publish(plan(name, *sorted(ports)))
 
-    @rule(wanted=st.frozensets(st.sampled_from(NAMES)))
+    @rule(wanted=st.frozensets(st.sampled_from((*NAMES, STAR))))
     def the_client_follows_other_names(self, wanted):
-        self.follows = wanted
-        self.forget()
+        left, self.follows = self.follows - wanted, wanted
+        self.forget(left)
         self.send()
 
-    @rule()
-    def the_client_leaves_everything_out_and_comes_back(self):
+    @rule(left=st.sampled_from([frozenset(NAMES), *({name} for name in NAMES)]))
+    def the_client_leaves_names_out_and_comes_back(self, left):
         names = self.follows
-        self.the_client_follows_other_names(frozenset())
+        self.the_client_follows_other_names(names - left)
         self.the_client_follows_other_names(names)
 
     @rule()
@@ -88,8 +89,8 @@ class Client(RuleBasedStateMachine):
         if response := self.server.session.take():
             self.responses.append(response)
             return
-        assert self.held.keys() <= self.follows
-        for name in self.follows - self.refused:
+        everything = self.resources.names(self.type) if self.follows_everything else ()
+        for name in {*self.follows, *everything} - self.refused - {STAR}:
             assert self.resources.get(self.type, name).same(self.held.get(name)), name
 
     def apply(self, response):
@@ -98,9 +99,14 @@ class Client(RuleBasedStateMachine):
         self.refused -= named.keys()
         self.forget()
 
-    def forget(self):
-        self.held = {name: held for name, held in self.held.items() if name in self.follows}
-        self.refused &= self.follows
+    @property
+    def follows_everything(self):
+        return STAR in self.follows and self.type.full_state
+
+    def forget(self, left=frozenset()):
+        gone = left if self.follows_everything else (self.held.keys() | self.refused) - self.follows
+        self.held = {name: held for name, held in self.held.items() if name not in gone}
+        self.refused -= gone
 
     def send(self, *, version="", error=None):
         request = DiscoveryRequest(
