@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self
 
@@ -48,6 +48,38 @@ class Callee(ProbeServiceServicer):
 
     async def Relay(self, request: pb.RelayRequest, context: Any) -> pb.RelayResponse:
         """End the chain here, after the wait."""
+        hop = self._came_in(context)
+        try:
+            await asyncio.sleep(request.last_wait.ToTimedelta().total_seconds())
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+        return pb.RelayResponse(hops=[hop])
+
+    async def Echo(self, request: pb.EchoRequest, context: Any) -> pb.EchoResponse:
+        """Give back what came in."""
+        return pb.EchoResponse(payload=request.payload, hop=self._came_in(context))
+
+    async def Count(self, request: pb.CountRequest, context: Any) -> AsyncIterator[pb.CountResponse]:
+        """Stream numbers."""
+        self._came_in(context)
+        for number in range(1, request.to + 1):
+            yield pb.CountResponse(number=number)
+
+    async def Sum(self, request_iterator: AsyncIterator[pb.SumRequest], context: Any) -> pb.SumResponse:
+        """Add up a stream."""
+        self._came_in(context)
+        return pb.SumResponse(sum=sum([request.number async for request in request_iterator]))
+
+    async def Chat(
+        self, request_iterator: AsyncIterator[pb.ChatRequest], context: Any
+    ) -> AsyncIterator[pb.ChatResponse]:
+        """Say everything back."""
+        self._came_in(context)
+        async for request in request_iterator:
+            yield pb.ChatResponse(text=request.text)
+
+    def _came_in(self, context: Any) -> pb.Hop:
         self.calls += 1
         self.entered.set()
         hop = pb.Hop(service="callee", instance=self.instance, language="none")
@@ -55,12 +87,7 @@ class Callee(ProbeServiceServicer):
         if (remaining := context.time_remaining()) is not None:
             hop.remaining.FromNanoseconds(int(remaining * 1e9))
         self.hops.append(hop)
-        try:
-            await asyncio.sleep(request.last_wait.ToTimedelta().total_seconds())
-        except asyncio.CancelledError:
-            self.cancelled.set()
-            raise
-        return pb.RelayResponse(hops=[hop])
+        return hop
 
     async def join(self, mesh: Mesh, service: str) -> None:
         """Register in Consul as an instance of a service, and wait until the mesh calls it."""
