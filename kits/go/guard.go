@@ -52,14 +52,35 @@ func translate(ctx context.Context, err error, domain string) (_ *status.Status,
 	return errInternal.toStatus(domain), false
 }
 
-// report logs an error with the trace's id and, of a panic, the stack; the span gets it as well.
+// report logs an error with the trace's id and where it comes from: of a panic the stack, and of an error, which has
+// none in Go, what it wraps. The span gets it as well.
 func (g guard) report(ctx context.Context, method string, err error) {
 	attributes := []any{"method", method, "error", err.Error()}
 	if panicked := new(panicError); errors.As(err, &panicked) {
 		attributes = append(attributes, "stack", string(panicked.stack))
+	} else {
+		attributes = append(attributes, "causes", causes(err))
 	}
 	g.log.ErrorContext(ctx, "a handler failed unexpectedly", attributes...)
 	trace.SpanFromContext(ctx).RecordError(err)
+}
+
+// causes lists an error and all that it wraps, from the outermost on, each with its type.
+func causes(err error) []string {
+	found := []string{fmt.Sprintf("%T: %v", err, err)}
+	var wrapped []error
+	switch err := err.(type) {
+	case interface{ Unwrap() error }:
+		wrapped = []error{err.Unwrap()}
+	case interface{ Unwrap() []error }:
+		wrapped = err.Unwrap()
+	}
+	for _, one := range wrapped {
+		if one != nil {
+			found = append(found, causes(one)...)
+		}
+	}
+	return found
 }
 
 // panicError is a panic of a handler.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -39,6 +40,20 @@ func TestTranslate(t *testing.T) {
 				t.Errorf("got %v %q, expected: %v", answer.Code(), answer.Message(), expected)
 			}
 		})
+	}
+}
+
+func TestCausesAreAllThatAnErrorWraps(t *testing.T) {
+	inner := errors.New("inner")
+	got := causes(fmt.Errorf("outer: %w", errors.Join(inner, context.Canceled)))
+	want := []string{
+		"*fmt.wrapError: outer: inner\ncontext canceled",
+		"*errors.joinError: inner\ncontext canceled",
+		"*errors.errorString: inner",
+		"*errors.errorString: context canceled",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
 

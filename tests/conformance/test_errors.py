@@ -1,5 +1,7 @@
 """Rows errors and validate of the kit contract: what a caller is told, and what it must never be told."""
 
+import secrets
+
 import grpc
 import pytest
 from conformance.mesh import until
@@ -10,6 +12,8 @@ from harness.probe import Probe, channel
 from gossamer.probe.v1 import probe_pb2 as pb
 
 DOMAIN = "gossamer.probe.v1"
+STACKLESS = {"go"}
+"""Languages whose errors have no stack."""
 
 
 async def _failure(call: grpc.aio.Call) -> grpc.aio.AioRpcError:
@@ -62,25 +66,39 @@ async def test_a_status_is_passed_as_it_is(probe: Probe, code: int) -> None:
     assert error.code().value[0] == code
 
 
-async def test_the_unexpected_is_internal_and_says_nothing(probe: Probe) -> None:
-    error = await _failure(probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5))
+UNEXPECTED = pytest.mark.parametrize("mode", [pb.FAIL_MODE_UNEXPECTED, pb.FAIL_MODE_PANIC], ids=["error", "panic"])
+
+
+@UNEXPECTED
+async def test_the_unexpected_is_internal_and_says_nothing(probe: Probe, mode: int) -> None:
+    error = await _failure(probe.stub.Fail(pb.FailRequest(mode=mode), timeout=5))
     assert (error.code(), error.details()) == (grpc.StatusCode.INTERNAL, "internal error")
     assert _info(error) == ("INTERNAL", DOMAIN)
     assert "secret" not in str(error).lower()
 
 
-async def test_the_unexpected_is_logged_with_its_stack(probe: Probe) -> None:
-    await probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5).code()
+@UNEXPECTED
+async def test_the_unexpected_is_logged_with_where_it_comes_from(probe: Probe, mode: int) -> None:
+    """That is its stack; or what it wraps, for an error in a language where errors have no stack."""
+    trace = secrets.token_hex(16)
+    sent = (("traceparent", f"00-{trace}-b7ad6b7169203331-01"),)
+    await probe.stub.Fail(pb.FailRequest(mode=mode), metadata=sent, timeout=5).code()
 
     async def logged() -> bool:
-        errors = [line for line in probe.child.lines() if line["level"] == "error"]
-        return any("secret" in str(line).lower() and line.get("stack") for line in errors)
+        return any(line.get("trace_id") == trace for line in probe.child.lines())
 
-    await until(logged, "an error with its stack", 5)
+    await until(logged, "a log line", 5)
+    [line] = [line for line in probe.child.lines() if line.get("trace_id") == trace]
+    assert line["level"] == "error"
+    stackless = probe.language in STACKLESS and mode == pb.FAIL_MODE_UNEXPECTED
+    origin = line["causes"][-1] if stackless else line["stack"]
+    assert "nobody must see this" in str(line)
+    assert ("nobody must see this" if stackless else "probe") in origin
 
 
-async def test_after_a_failure_the_instance_goes_on(probe: Probe) -> None:
-    await probe.stub.Fail(pb.FailRequest(mode=pb.FAIL_MODE_UNEXPECTED), timeout=5).code()
+@UNEXPECTED
+async def test_after_a_failure_the_instance_goes_on(probe: Probe, mode: int) -> None:
+    await probe.stub.Fail(pb.FailRequest(mode=mode), timeout=5).code()
     assert (await probe.stub.Fail(pb.FailRequest(), timeout=5)).hop.instance == probe.instance
 
 
