@@ -1,6 +1,44 @@
 """What the mesh is made of, in frozen values. Imports nothing from the other rooms."""
 
+from gossamer_mesh.model.entries import Entries
 from gossamer_mesh.model.mesh import Health, Instance, Mesh, Service
-from gossamer_mesh.model.plan import Endpoint, Plan, Retry, Route
+from gossamer_mesh.model.plan import (
+    Abort,
+    Balance,
+    Cluster,
+    Delay,
+    Endpoint,
+    Fault,
+    Header,
+    HeaderIs,
+    Match,
+    Outlier,
+    PathIs,
+    Plan,
+    Retry,
+    Route,
+    Share,
+)
 
-__all__ = ["Endpoint", "Health", "Instance", "Mesh", "Plan", "Retry", "Route", "Service"]
+__all__ = [
+    "Abort",
+    "Balance",
+    "Cluster",
+    "Delay",
+    "Endpoint",
+    "Entries",
+    "Fault",
+    "Header",
+    "HeaderIs",
+    "Health",
+    "Instance",
+    "Match",
+    "Mesh",
+    "Outlier",
+    "PathIs",
+    "Plan",
+    "Retry",
+    "Route",
+    "Service",
+    "Share",
+]

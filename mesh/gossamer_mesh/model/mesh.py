@@ -33,6 +33,8 @@ class Instance:
     language: str = ""
     contracts: tuple[str, ...] = ()
     """Full names of the contracts it says it serves, sorted."""
+    weight: int = 1
+    """Its share of the calls, in proportion to the others'."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "host", canonical(self.host))  # once, for all who compare addresses
@@ -75,12 +77,15 @@ class Mesh:
     """All services, by name, in the order of their names."""
 
     services: Mapping[str, Service] = field(default_factory=lambda: MappingProxyType({}))
+    entries: Entries = field(default_factory=Entries)
+    """What people have written about traffic, also of services that have no instance."""
 
     @classmethod
-    def of(cls, services: Iterable[Service]) -> "Mesh":
-        """Make a mesh of these services."""
+    def of(cls, services: Iterable[Service], entries: Entries | None = None) -> "Mesh":
+        """Make a mesh of these services, with nothing written about traffic unless it is given."""
         ordered = sorted(services, key=lambda service: service.name)
-        return cls(services=MappingProxyType({service.name: service for service in ordered}))
+        named = MappingProxyType({service.name: service for service in ordered})
+        return cls(services=named, entries=entries or Entries())
 
     @property
     def present(self) -> tuple[Service, ...]:
@@ -101,4 +106,4 @@ class Mesh:
         for name, known in earlier.services.items():
             if name not in services or not services[name].instances:
                 services[name] = replace(known, instances=())
-        return Mesh.of(services.values())
+        return Mesh.of(services.values(), self.entries)
