@@ -1,5 +1,6 @@
 """What the mesh is made of, in frozen values. Imports nothing from the other rooms."""
 
+from gossamer_mesh.model.audience import Audience
 from gossamer_mesh.model.entries import Entries
 from gossamer_mesh.model.mesh import Health, Instance, Mesh, Service
 from gossamer_mesh.model.plan import (
@@ -22,6 +23,7 @@ from gossamer_mesh.model.plan import (
 
 __all__ = [
     "Abort",
+    "Audience",
     "Balance",
     "Cluster",
     "Delay",

@@ -6,6 +6,7 @@ from enum import Enum
 from types import MappingProxyType
 
 from gossamer_mesh.model.address import address, canonical
+from gossamer_mesh.model.entries import Entries
 
 
 class Health(Enum):

@@ -1,51 +1,99 @@
-"""One service -> the plan that its clients follow. What no client could follow is left out, and said."""
+"""A shape and the instances there are -> the plan that clients follow; what none could follow is left out, and said."""
 
 import ipaddress
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
-from gossamer_mesh.model import Endpoint, Instance, Plan, Retry, Route, Service
+from gossamer_mesh.model import Audience, Cluster, Endpoint, Entries, Health, Instance, Mesh, Plan, Service
 from gossamer_mesh.policy.contracts import Contracts
+from gossamer_mesh.policy.refusals import Refusal, Refusals
+from gossamer_mesh.policy.shapes import Aim, Shape, shape
+from gossamer_mesh.policy.targets import Target
 
-RETRY = Retry(on=("unavailable",), times=3)
-"""What methods get that may be called again."""
 
-
-class Refusal(NamedTuple):
-    """Why something is left out of a plan."""
-
-    service: str
-    subject: str
-    """What is left out, for example `instance catalog-1`."""
-    reason: str
-    """What was expected, what was found and what to do."""
+ANYONE = Audience()
 
 
 class Planned(NamedTuple):
-    """A plan, and what is left out of it."""
+    """A plan, what is left out of it, and the shape that it was made in."""
 
     plan: Plan
     refusals: tuple[Refusal, ...] = ()
+    shape: Shape | None = None
+    """None of its own was refused: what to go on with if the next one is."""
 
 
-def plan(service: Service, contracts: Contracts) -> Planned:
-    """Decide what the clients of a service are told."""
+def plan(
+    service: str, mesh: Mesh, contracts: Contracts, audience: Audience = ANYONE, last_good: Shape | None = None
+) -> Planned:
+    """Decide what the clients of a service are told.
+
+    What people wrote is followed as a whole or not at all: when any of it is refused, the last good shape stays, or the
+    one that holds when nothing is written. Instances come and go in either.
+    """
+
+    def repeatable(services: Iterable[str]) -> tuple[str, ...]:
+        served = {each for name in services for each in (mesh.services.get(name) or Service(name=name)).contracts}
+        return tuple(sorted(path for contract in served for path in contracts.repeatable.get(contract, ())))
+
+    refusals = Refusals(service)
+    chosen = shape(service, repeatable, mesh.entries, audience, refusals)
+    _check_filters(chosen, mesh, refusals)
+    if refusals.found:
+        chosen = last_good or shape(service, repeatable, Entries(), audience, Refusals(service))
+    filled = tuple(_fill(aim, mesh, chosen, audience, refusals) for aim in chosen.aims)
+    return Planned(Plan(service=service, routes=chosen.routes, clusters=filled), tuple(refusals.found), chosen)
+
+
+def _check_filters(chosen: Shape, mesh: Mesh, refusals: Refusals) -> None:
+    for target in (target for aim in chosen.aims for target in aim.targets):
+        if reason := mesh.entries.broken_filters.get((target.service, target.filter)):
+            refusals.say(
+                f"service-resolver/{target.service} Subsets", f"the filter {target.filter!r} is refused: {reason}"
+            )
+
+
+def _fill(aim: Aim, mesh: Mesh, chosen: Shape, audience: Audience, refusals: Refusals) -> Cluster:
+    """Give a cluster its endpoints, each address once, on the first level it belongs to."""
+    seen: set[str] = set()
+    levels: list[tuple[Endpoint, ...]] = []
+    for target in aim.targets:
+        endpoints = tuple(each for each in _endpoints(target, mesh, refusals) if each.address not in seen)
+        seen.update(each.address for each in endpoints)
+        levels.extend(_by_zone(endpoints, audience.zone) if chosen.zones else [endpoints])
+    return replace(aim.cluster, levels=tuple(level for level in levels if level))
+
+
+def _by_zone(endpoints: tuple[Endpoint, ...], zone: str) -> Iterator[tuple[Endpoint, ...]]:
+    """Put the caller's own zone first; one who says no zone has no preference."""
+    if not zone:
+        yield endpoints
+        return
+    yield tuple(each for each in endpoints if each.zone == zone)
+    yield tuple(each for each in endpoints if each.zone != zone)
+
+
+def _endpoints(target: Target, mesh: Mesh, refusals: Refusals) -> tuple[Endpoint, ...]:
+    """Find whom to call of a target, in the order of their addresses."""
+    service = mesh.services.get(target.service)
     endpoints: dict[tuple[str, int], Endpoint] = {}
-    refusals = []
-    for instance in service.instances:
-        if not instance.callable:
-            continue
+    for instance in _selected(service.instances if service else (), target, mesh):
         if reason := _unreachable(instance):
-            refusals.append(Refusal(service.name, f"instance {instance.id}", reason))
+            refusals.say(f"instance {instance.id}", reason)
         else:
-            endpoint = Endpoint(host=instance.host, port=instance.port, zone=instance.zone)
-            endpoints.setdefault((endpoint.host, endpoint.port), endpoint)
-    ordered = tuple(endpoints[key] for key in sorted(endpoints))
-    return Planned(Plan(service=service.name, routes=_routes(service, contracts), endpoints=ordered), tuple(refusals))
+            host = str(ipaddress.ip_address(instance.host))
+            endpoint = Endpoint(host=host, port=instance.port, zone=instance.zone, weight=instance.weight)
+            endpoints.setdefault((host, instance.port), endpoint)
+    return tuple(endpoints[key] for key in sorted(endpoints))
 
 
-def _routes(service: Service, contracts: Contracts) -> tuple[Route, ...]:
-    paths = sorted(path for contract in service.contracts for path in contracts.repeatable.get(contract, ()))
-    return (*(Route(path=path, retry=RETRY) for path in paths), Route(path=None))
+def _selected(instances: Iterable[Instance], target: Target, mesh: Mesh) -> Iterator[Instance]:
+    chosen = mesh.entries.selected.get((target.service, target.filter), frozenset()) if target.filter else None
+    for instance in instances:
+        wanted = instance.health is Health.PASSING if target.only_passing else instance.callable
+        if wanted and (chosen is None or instance.id in chosen):
+            yield instance
 
 
 def _unreachable(instance: Instance) -> str:
