@@ -7,7 +7,7 @@ written, so a client that doesn't read holds at most one.
 import asyncio
 import itertools
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,13 @@ import grpc
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from google.protobuf.message import DecodeError
 
-from gossamer_mesh.xds.resources import ResourceSet
-from gossamer_mesh.xds.session import Node, Session
+from gossamer_mesh.xds.holders import Holders
+from gossamer_mesh.xds.node import Node
+from gossamer_mesh.xds.resource import ResourceSet
+from gossamer_mesh.xds.session import Session
 from gossamer_mesh.xds.signal import Signal
 from gossamer_mesh.xds.types import Type
+from gossamer_mesh.xds.views import View
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ class AdsServer:
     def __init__(self) -> None:
         self.answered = Signal()
         """Sent when a client accepted or refused something, asked for something, or went away."""
-        self._resources: ResourceSet | None = None
+        self._resources_of: Callable[[View], ResourceSet] | None = None
+        self._holders = Holders()
         self._streams: dict[int, Stream] = {}
         self._numbers = itertools.count()
 
@@ -66,12 +70,16 @@ class AdsServer:
         """The streams there are, in the order in which they began."""
         return self._streams.values()
 
-    def publish(self, resources: ResourceSet) -> None:
-        """Serve these resources from now on."""
-        self._resources = resources
+    @property
+    def views(self) -> frozenset[View]:
+        """Those of the clients there are."""
+        return frozenset(stream.session.view for stream in self._streams.values() if stream.session.view)
+
+    def publish(self, resources_of: Callable[[View], ResourceSet]) -> None:
+        """Serve from now on what this gives for each client's view; it is asked again only for clients that come."""
+        self._resources_of = resources_of
         for stream in self._streams.values():
-            stream.session.offer(resources)
-            stream.woken.set()
+            self._offer(stream)
 
     def end(self) -> None:
         """End every stream; clients come back when there is a control plane again."""
@@ -79,11 +87,19 @@ class AdsServer:
             stream.end()
 
     def calling(self, service: str, address: str) -> Iterator[Node]:
-        """Find the clients that follow a service and may still call that address of it, one after the other."""
+        """Find the clients that may still call that address of a service, one after the other.
+
+        They follow an assignment of the service's name, or of another that held the address, and have not accepted one
+        without it.
+        """
+        names = self._holders.of(address) | {service}
         for stream in self._streams.values():
-            session = stream.session
-            if session.follows(Type.CLUSTER_LOAD_ASSIGNMENT, service) and not session.has_left(service, address):
+            if any(self._may_call(stream.session, name, address) for name in names):
                 yield stream.node
+
+    @staticmethod
+    def _may_call(session: Session, name: str, address: str) -> bool:
+        return session.follows(Type.CLUSTER_LOAD_ASSIGNMENT, name) and not session.has_left(name, address)
 
     def handler(self) -> grpc.GenericRpcHandler:
         """Make the handler to add to a server. It takes and gives bytes."""
@@ -94,8 +110,6 @@ class AdsServer:
         stream = Stream(peer=context.peer())
         number = next(self._numbers)
         self._streams[number] = stream
-        if self._resources:
-            stream.session.offer(self._resources)
         reader = asyncio.create_task(self._read(stream, context))
         try:
             await self._write(stream, context)
@@ -126,12 +140,21 @@ class AdsServer:
                 "a client refused what it was sent and keeps what it had",
                 extra={"node": stream.node.id, "type": refusal.type.value, "reason": refusal.reason},
             )
+        self._offer(stream)
         stream.woken.set()
         self.answered.send()
+
+    def _offer(self, stream: Stream) -> None:
+        """Say what there is to a client that has said who it is."""
+        if self._resources_of and stream.session.view and stream.session.offer(self._resources_of(stream.session.view)):
+            stream.woken.set()
 
     async def _write(self, stream: Stream, context: Context) -> None:
         while not stream.ended:
             while response := stream.session.take():
+                if response.type is Type.CLUSTER_LOAD_ASSIGNMENT:
+                    for resource in response.resources:
+                        self._holders.note(resource)
                 await context.write(response.encode())
             await stream.woken.wait()
             stream.woken.clear()

@@ -18,9 +18,12 @@ A client that reads slowly therefore gets only the newest state, and costs no me
 
 After a refusal the client keeps its last good resource. The refused one counts as sent: it is not sent again until it
 changes.
+
+Envoy waits for the endpoints of a cluster that changed, also if they did not (go-control-plane #245, envoy #13009): to
+it, they are sent again.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -28,19 +31,12 @@ from typing import NamedTuple
 
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
-from gossamer_mesh.xds.resources import Resource, ResourceSet
+from gossamer_mesh.xds.node import Node
+from gossamer_mesh.xds.resource import Resource, ResourceSet
 from gossamer_mesh.xds.types import BY_URL, Type
+from gossamer_mesh.xds.views import Dialect, View
 
 WILDCARD = "*"
-
-
-class Node(NamedTuple):
-    """Who a client says it is, in the first request of its stream."""
-
-    id: str = ""
-    cluster: str = ""
-    user_agent: str = ""
-    """The client library and its version, for example `gRPC Go 1.85.0`."""
 
 
 class Refusal(NamedTuple):
@@ -122,7 +118,7 @@ class Subscription:
         """Tell what has to be sent for the client to hold what there is; none if nothing has to."""
         found = (resources.get(self.type, name) for name in sorted(self._wanted(resources)))
         wanted = [resource for resource in found if resource]
-        changed = [resource for resource in wanted if not resource.same(self._sent.get(resource.name))]
+        changed = self.changed(wanted)
         waits_for_all = self.wildcard and not self._nonce
         if not changed and not waits_for_all:
             return None
@@ -134,6 +130,15 @@ class Subscription:
         for resource in resources:
             self._sent[resource.name] = resource
             self._unanswered[resource.name] = _Sent(resource, nonce)
+
+    def changed(self, resources: Iterable[Resource]) -> list[Resource]:
+        """Tell which of these the client was not sent yet."""
+        return [resource for resource in resources if not resource.same(self._sent.get(resource.name))]
+
+    def repeat(self, names: Iterable[str]) -> None:
+        """Have these sent again, though the client holds them."""
+        for name in names:
+            self._sent.pop(name, None)
 
     def has_left(self, name: str, address: str) -> bool:
         """Tell whether the client accepted the latest it was sent of that name, and that lacks the address."""
@@ -206,6 +211,8 @@ class Session:
     def __init__(self) -> None:
         self.node: Node | None = None
         """None until the first request."""
+        self.view: View | None = None
+        """What decides what it is told; none until the first request."""
         self._subscriptions: dict[Type, Subscription] = {}
         self._resources: ResourceSet | None = None
         self._last_nonce = 0
@@ -218,15 +225,18 @@ class Session:
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
         """Take a request in. Tells a refusal that was not told before. A type that is not served here is ignored."""
         if self.node is None:
-            self.node = _node(request)
+            self.node = Node.of(request.node)
+            self.view = View.of(self.node)
         type_ = BY_URL.get(request.type_url)
         if type_ is None:
             return None
         return self._subscriptions.setdefault(type_, Subscription(type=type_)).receive(request)
 
-    def offer(self, resources: ResourceSet) -> None:
-        """Say what there is now."""
+    def offer(self, resources: ResourceSet) -> bool:
+        """Say what there is now. Tells whether it is another set than before."""
+        other = resources is not self._resources
         self._resources = resources
+        return other
 
     def take(self) -> Response | None:
         """Take the next response that is due, in the order of make before break; none if nothing is."""
@@ -243,17 +253,19 @@ class Session:
         subscription = self._subscriptions.get(type_)
         return subscription is not None and (name in subscription.names or subscription.wildcard)
 
-    def has_left(self, service: str, address: str) -> bool:
+    def has_left(self, name: str, address: str) -> bool:
         """Tell whether the client accepted the latest assignment it was sent, and that lacks the address."""
         subscription = self._subscriptions.get(Type.CLUSTER_LOAD_ASSIGNMENT)
-        return subscription is not None and subscription.has_left(service, address)
+        return subscription is not None and subscription.has_left(name, address)
 
     def _send(self, subscription: Subscription, resources: tuple[Resource, ...], version: str) -> Response:
+        if self.view and self.view.dialect is Dialect.ENVOY and subscription.type is Type.CLUSTER:
+            self._repeat_assignments(subscription.changed(resources))
         self._last_nonce += 1
         subscription.sending(resources, version, self._last_nonce)
         return Response(type=subscription.type, version=version, nonce=str(self._last_nonce), resources=resources)
 
-
-def _node(request: DiscoveryRequest) -> Node:
-    node = request.node
-    return Node(node.id, node.cluster, f"{node.user_agent_name} {node.user_agent_version}".strip())
+    def _repeat_assignments(self, clusters: Iterable[Resource]) -> None:
+        """Have the endpoints of these clusters sent again, if the client follows them."""
+        if assignments := self._subscriptions.get(Type.CLUSTER_LOAD_ASSIGNMENT):
+            assignments.repeat(cluster.name for cluster in clusters)

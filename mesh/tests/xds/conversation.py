@@ -5,33 +5,39 @@ from collections.abc import Iterable
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
-from gossamer_mesh.model import Endpoint, Plan, Retry, Route
-from gossamer_mesh.xds.resources import Resources, ResourceSet
+from gossamer_mesh.model import Audience, Cluster, Endpoint, Match, PathIs, Plan, Retry, Route, Share
+from gossamer_mesh.xds.resource import ResourceSet
+from gossamer_mesh.xds.resources import Resources
 from gossamer_mesh.xds.session import Refusal, Response, Session
 from gossamer_mesh.xds.types import Type
+from gossamer_mesh.xds.views import View
 
 LDS, RDS, CDS, EDS = Type.LISTENER, Type.ROUTE_CONFIGURATION, Type.CLUSTER, Type.CLUSTER_LOAD_ASSIGNMENT
 
 
 def plan(service: str, *ports: int, retried: Iterable[str] = ()) -> Plan:
     """A plan with instances on these ports."""
-    retry = Retry(on=("unavailable",), times=3)
-    routes = (*(Route(path=path, retry=retry) for path in retried), Route(path=None))
+    retry, to = Retry(on=("unavailable",), times=3), (Share(cluster=service),)
+    routes = (*(Route(match=Match(is_=PathIs.EXACT, path=path), to=to, retry=retry) for path in retried), Route(to=to))
     endpoints = tuple(Endpoint(host="127.0.0.1", port=port, zone="a") for port in ports)
-    return Plan(service=service, routes=routes, endpoints=endpoints)
+    return Plan(
+        service=service, routes=routes, clusters=(Cluster(name=service, levels=(endpoints,) if endpoints else ()),)
+    )
 
 
 class Conversation:
     """One session and the client that talks to it."""
 
-    def __init__(self, *plans: Plan) -> None:
+    def __init__(self, *plans: Plan, user_agent: str = "") -> None:
         self.session = Session()
+        self._node = Node(id="client", user_agent_name=user_agent)
         self._resources = Resources(boot="boot")
         self.publish(*plans)
 
     def publish(self, *plans: Plan) -> ResourceSet:
         """Change what there is."""
-        resources = self._resources.update(plans)
+        self._resources.update(Audience(), plans)
+        resources = self._resources.of(self.session.view or View())
         self.session.offer(resources)
         return resources
 
@@ -40,11 +46,15 @@ class Conversation:
     ) -> Refusal | None:
         """Send a request as it would be on the wire."""
         request = DiscoveryRequest(
-            type_url=type_.url, resource_names=names, response_nonce=nonce, version_info=version, node=Node(id="client")
+            type_url=type_.url, resource_names=names, response_nonce=nonce, version_info=version, node=self._node
         )
         if error is not None:
             request.error_detail.message = error
-        return self.session.receive(request)
+        first = self.session.view is None
+        refusal = self.session.receive(request)
+        if first and self._node.user_agent_name:
+            self.publish()
+        return refusal
 
     def take(self) -> Response:
         """The next response, which must be due."""

@@ -12,7 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from gossamer_mesh.xds.resources import Resource
+from gossamer_mesh.xds.resource import Resource
 from gossamer_mesh.xds.session import Response
 
 from .conversation import EDS, LDS, Conversation, plan

@@ -1,0 +1,22 @@
+"""Who a client says it is."""
+
+from typing import NamedTuple
+
+from envoy.config.core.v3 import base_pb2
+
+
+class Node(NamedTuple):
+    """What a client says of itself in the first request of its stream."""
+
+    id: str = ""
+    cluster: str = ""
+    """The service that it is an instance of."""
+    user_agent: str = ""
+    """The client library and its version, for example `gRPC Go 1.85.0`."""
+    zone: str = ""
+
+    @classmethod
+    def of(cls, node: base_pb2.Node) -> "Node":
+        """Read the node of a request."""
+        user_agent = f"{node.user_agent_name} {node.user_agent_version}".strip()
+        return cls(id=node.id, cluster=node.cluster, user_agent=user_agent, zone=node.locality.zone)

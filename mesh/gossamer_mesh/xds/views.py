@@ -1,0 +1,44 @@
+"""Who asks, as far as it decides what it is told: which library, from where, of which service (xds.md 7.1 and 7.5)."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from gossamer_mesh.model import Audience
+from gossamer_mesh.xds.node import Node
+
+
+class Dialect(Enum):
+    """What a client library understands of xDS. The value is how its user agent begins."""
+
+    C_CORE = "gRPC C-core"
+    """Python, and whatever else is built on gRPC's core."""
+    RUST = "gRPC Rust"
+    GO = "gRPC Go"
+    JAVA = "gRPC Java"
+    NODE = "gRPC Node"
+    ENVOY = "envoy"
+    OTHER = ""
+
+    @classmethod
+    def of(cls, user_agent: str) -> "Dialect":
+        """Tell the dialect of a user agent."""
+        return next(dialect for dialect in cls if user_agent.startswith(dialect.value))
+
+
+class View(NamedTuple):
+    """All that what a client is told depends on. Clients of equal views are told the same."""
+
+    dialect: Dialect = Dialect.OTHER
+    zone: str = ""
+    caller: str = ""
+    """The service that the client is an instance of."""
+
+    @classmethod
+    def of(cls, node: Node) -> "View":
+        """Tell the view of a node."""
+        return cls(dialect=Dialect.of(node.user_agent), zone=node.zone, caller=node.cluster)
+
+    @property
+    def audience(self) -> Audience:
+        """What `policy` knows of it."""
+        return Audience(zone=self.zone, caller=self.caller)
