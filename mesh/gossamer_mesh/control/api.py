@@ -13,7 +13,7 @@ from gossamer_mesh.control.validation import require_valid
 from gossamer_mesh.discovery import Discovery
 from gossamer_mesh.model import Mesh, Service
 from gossamer_mesh.xds import AdsServer, Signal
-from gossamer_mesh.xds.session import Node
+from gossamer_mesh.xds.node import Node
 
 Context = grpc.aio.ServicerContext[Any, Any]
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import socket
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
@@ -16,11 +17,12 @@ from gossamer_mesh import reflection
 from gossamer_mesh.consul import ConsulSource
 from gossamer_mesh.control.api import MeshApi
 from gossamer_mesh.control.image import ContractImage
+from gossamer_mesh.control.planning import Planning
 from gossamer_mesh.control.settings import Settings
 from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot, Source
-from gossamer_mesh.model import Mesh, Service
-from gossamer_mesh.policy import Contracts, Planned, Refusal, plan
-from gossamer_mesh.xds import AdsServer, Resources, Signal
+from gossamer_mesh.model import Audience
+from gossamer_mesh.policy import Contracts, Planned, Refusal
+from gossamer_mesh.xds import AdsServer, LoadReports, Resources, ResourceSet, Signal, View
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,9 @@ CONTRACT = mesh_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name
 
 GRACE = 0.5
 """Seconds that running calls get when the control plane stops."""
+
+NOBODY = Audience()
+"""Planned for also while no client is there, so that what is left out is said."""
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
@@ -50,10 +55,10 @@ class ControlPlane:
         self._settings = settings
         self._image = ContractImage(settings.contracts) if settings.contracts else None
         self._ads = AdsServer()
+        self._load_reports = LoadReports()
         self._changed = Signal()
         self._resources = Resources(boot=secrets.token_hex(2))
-        self._known: dict[str, tuple[Service, Contracts, Planned]] = {}
-        """What was planned last for each service, and from what."""
+        self._planning = Planning()
         self._refused: frozenset[Refusal] = frozenset()
         self._discovery = Discovery(
             source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
@@ -81,6 +86,7 @@ class ControlPlane:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._ads.end()
+        self._load_reports.end()
         await self._server.stop(GRACE)
 
     async def run(self) -> None:
@@ -106,43 +112,56 @@ class ControlPlane:
         api = MeshApi(self._discovery, self._ads, changed=self._changed, settle=self._settings.settle)
         mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        self._server.add_generic_rpc_handlers((self._ads.handler(), *reflection.handlers(CONTRACT)))
+        self._server.add_generic_rpc_handlers(
+            (self._ads.handler(), self._load_reports.handler(), *reflection.handlers(CONTRACT))
+        )
 
     def _republish(self) -> None:
         if self._discovery.snapshot:
             self._publish(self._discovery.snapshot)
 
     def _publish(self, snapshot: Snapshot) -> None:
-        planned = self._plan(snapshot.mesh)
-        self._note({refusal for each in planned for refusal in each.refusals})
-        resources = self._resources.update(each.plan for each in planned)
-        for problem in resources.illegal:
-            log.error(
-                "not sent, because some client would refuse it: what was sent before stays", extra={"of": problem}
-            )
-        self._ads.publish(resources)
+        self._keep_audiences()
+        contracts = self._image.contracts if self._image else Contracts()
+        for audience, planned in self._planning.plan(snapshot.mesh, contracts):
+            self._tell(audience, planned)
+        if NOBODY not in self._resources.audiences:
+            self._tell(NOBODY, self._planning.begin(NOBODY))
+        self._note()
+        self._ads.publish(self._resources_of)
         self._changed.send()
         if snapshot.version == 1:
             self._tasks.append(asyncio.create_task(self._serving()))
 
-    def _plan(self, mesh: Mesh) -> list[Planned]:
-        """Plan what changed, and keep the plans of the rest."""
-        contracts = self._image.contracts if self._image else Contracts()
-        known, self._known = self._known, {}
-        for service in mesh.services.values():
-            earlier = known.get(service.name)
-            planned = plan(service, contracts) if not earlier or earlier[:2] != (service, contracts) else earlier[2]
-            self._known[service.name] = (service, contracts, planned)
-        return [planned for _, _, planned in self._known.values()]
+    def _resources_of(self, view: View) -> ResourceSet:
+        """Give what clients of a view are told; those that are the first of their audience are planned for now."""
+        if view.audience not in self._resources.audiences:
+            self._keep_audiences()
+            self._tell(view.audience, self._planning.begin(view.audience))
+            self._note()
+        return self._resources.of(view)
 
-    def _note(self, refusals: set[Refusal]) -> None:
+    def _keep_audiences(self) -> None:
+        """Forget the audiences of which no client is there any more."""
+        audiences = {NOBODY, *(view.audience for view in self._ads.views)}
+        self._planning.keep(audiences)
+        self._resources.keep(audiences)
+
+    def _tell(self, audience: Audience, planned: Iterable[Planned]) -> None:
+        for problem in self._resources.update(audience, (each.plan for each in planned)):
+            log.error(
+                "not sent, because some client would refuse it: what was sent before stays", extra={"of": problem}
+            )
+
+    def _note(self) -> None:
         """Log what is left out, once."""
+        refusals = self._planning.refusals
         for refusal in sorted(refusals - self._refused):
             log.warning(
                 "left out, because no client could follow it",
                 extra={"of": refusal.service, "subject": refusal.subject, "reason": refusal.reason},
             )
-        self._refused = frozenset(refusals)
+        self._refused = refusals
 
     async def _serving(self) -> None:
         for name in ("", CONTRACT):

@@ -1,0 +1,80 @@
+"""The plans of all audiences in use, made again only where what they depend on changed."""
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from gossamer_mesh.model import Audience, Mesh
+from gossamer_mesh.policy import Contracts, Planned, Refusal, plan
+
+
+class _Made(NamedTuple):
+    planned: Planned
+    services: frozenset[str]
+    """The service itself and those that its calls may go to: what the plan depends on."""
+
+
+class Planning:
+    """Plans, and remembers."""
+
+    def __init__(self) -> None:
+        self._made: dict[Audience, dict[str, _Made]] = {}
+        self._mesh = Mesh()
+        self._contracts = Contracts()
+
+    @property
+    def refusals(self) -> frozenset[Refusal]:
+        """What is left out of the plans of any audience."""
+        return frozenset(
+            refusal for made in self._made.values() for each in made.values() for refusal in each.planned.refusals
+        )
+
+    def keep(self, audiences: Collection[Audience]) -> None:
+        """Forget all audiences but these."""
+        for audience in self._made.keys() - audiences:
+            del self._made[audience]
+
+    def plan(self, mesh: Mesh, contracts: Contracts) -> Iterator[tuple[Audience, list[Planned]]]:
+        """Plan what changed, for each audience that was begun with."""
+        changed = _changed(self._mesh, mesh)
+        everything = contracts != self._contracts or _shared(mesh) != _shared(self._mesh)
+        self._mesh, self._contracts = mesh, contracts
+        for audience, made in self._made.items():
+            stale = [
+                name
+                for name in self._names
+                if everything or name not in made or not changed.isdisjoint(made[name].services)
+            ]
+            yield audience, [self._make(audience, name) for name in stale]
+
+    def begin(self, audience: Audience) -> list[Planned]:
+        """Plan everything for an audience that comes."""
+        self._made[audience] = {}
+        return [self._make(audience, name) for name in self._names]
+
+    @property
+    def _names(self) -> list[str]:
+        """The services that have instances, or had, or of which somebody wrote where their calls go."""
+        return sorted(self._mesh.services.keys() | self._mesh.entries.chains.keys())
+
+    def _make(self, audience: Audience, name: str) -> Planned:
+        made = self._made[audience]
+        last_good = made[name].planned.shape if name in made else None
+        planned = plan(name, self._mesh, self._contracts, audience, last_good)
+        aims = planned.shape.aims if planned.shape else ()
+        made[name] = _Made(planned, frozenset({name, *(target.service for aim in aims for target in aim.targets)}))
+        return planned
+
+
+def _changed(before: Mesh, after: Mesh) -> frozenset[str]:
+    """Name the services of which the instances, or what is written about them alone, changed."""
+    return _differ(before.services, after.services) | _differ(before.entries.chains, after.entries.chains)
+
+
+def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+
+def _shared(mesh: Mesh) -> tuple[object, ...]:
+    """Give what the plans of all services may depend on."""
+    entries = mesh.entries
+    return (entries.selected, entries.broken_filters, entries.defaults, entries.extras)
