@@ -10,7 +10,7 @@ import json
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -54,9 +54,19 @@ class Client:
             self._process.kill()
         await self._process.communicate()
 
-    async def call(self, service: str, count: int = 1, *, method: str = "Echo", timeout: float = 5.0) -> list[str]:  # noqa: ASYNC109 - of the call
-        """Call one after the other. Gives who answered each, or the status code as `!UNAVAILABLE`."""
-        return list(await self._do("call", service=service, count=count, method=method, timeout=timeout))
+    async def call(
+        self,
+        service: str,
+        count: int = 1,
+        *,
+        method: str = "Echo",
+        timeout: float = 5.0,  # noqa: ASYNC109 - of the call
+        metadata: Mapping[str, str] | None = None,
+        at_once: bool = False,
+    ) -> list[str]:
+        """Call one after the other, or all at once. Gives who answered each, or the status code as `!UNAVAILABLE`."""
+        how = {"method": method, "timeout": timeout, "metadata": [*(metadata or {}).items()]}
+        return list(await self._do("call", service=service, count=count, at_once=at_once, **how))
 
     async def until(self, service: str, instances: Iterable[str], within: float = 15.0) -> float:
         """Call until exactly these answer, an even share each. Gives how many seconds that took."""
@@ -95,13 +105,14 @@ class _Program:
         self._load: asyncio.Task[None] | None = None
         self._answers: list[asyncio.Task[str]] = []
 
-    async def call(self, service: str, count: int, method: str, timeout: float) -> list[str]:  # noqa: ASYNC109 - of the call
-        return [await self._once(service, method, timeout) for _ in range(count)]
+    async def call(self, service: str, count: int, *, at_once: bool, **how: Any) -> list[str]:
+        calls = (self._once(service, **how) for _ in range(count))
+        return await asyncio.gather(*calls) if at_once else [await call for call in calls]
 
     async def until(self, service: str, instances: list[str], within: float) -> float:
         began = time.monotonic()
         expected = dict.fromkeys(instances, 4)
-        while (answers := Counter(await self.call(service, 4 * len(instances), "Echo", 5.0))) != expected:
+        while (answers := Counter(await self.call(service, 4 * len(instances), at_once=False))) != expected:
             if time.monotonic() - began > within:
                 raise AssertionError(f"{service} is answered by {dict(answers)}, expected {expected}, after {within} s")
             await asyncio.sleep(0.005)
@@ -132,17 +143,25 @@ class _Program:
     async def _call_steadily(self, service: str, every: float) -> None:
         due = time.monotonic()
         while True:
-            self._answers.append(asyncio.create_task(self._once(service, "Echo", 5.0)))
+            self._answers.append(asyncio.create_task(self._once(service)))
             due += every
             await asyncio.sleep(max(0.0, due - time.monotonic()))
 
-    async def _once(self, service: str, method: str, timeout: float) -> str:  # noqa: ASYNC109 - of the call
+    async def _once(
+        self,
+        service: str,
+        method: str = "Echo",
+        timeout: float = 5.0,  # noqa: ASYNC109 - of the call
+        metadata: Iterable[Iterable[str]] = (),
+    ) -> str:
         if service not in self._stubs:
             channel = grpc.aio.insecure_channel(f"xds:///{service}")
             self._stubs[service] = probe_pb2_grpc.ProbeServiceStub(channel)
         request = {"Echo": probe_pb2.EchoRequest, "Wait": probe_pb2.WaitRequest}[method]()
         try:
-            answer = await getattr(self._stubs[service], method)(request, timeout=timeout)
+            answer = await getattr(self._stubs[service], method)(
+                request, timeout=timeout, metadata=[tuple(pair) for pair in metadata]
+            )
         except grpc.aio.AioRpcError as error:
             return f"!{error.code().name}"
         return str(answer.hop.instance)
