@@ -118,6 +118,50 @@ async def test_a_service_that_is_gone_is_not_listed():
         assert [service.name for service in found] == ["catalog"]
 
 
+async def test_services_are_listed_in_pages():
+    async with serving() as plane:
+        for name in ("catalog", "orders", "tax"):
+            plane.put(name, a=Health.PASSING)
+        first = await plane.mesh.ListServices(mesh_pb2.ListServicesRequest(page_size=2))
+        rest = mesh_pb2.ListServicesRequest(page_size=2, page_token=first.next_page_token)
+        second = await plane.mesh.ListServices(rest)
+        assert [[s.name for s in page.services] for page in (first, second)] == [["catalog", "orders"], ["tax"]]
+        assert second.next_page_token == ""
+
+
+async def test_clients_are_listed_in_pages_in_which_one_that_leaves_moves_nobody():
+    async with serving() as plane, contextlib.AsyncExitStack() as stack:
+        plane.put("catalog", a=Health.PASSING)
+        async with Stream(plane.address, "test/web/1") as leaving:
+            await plane.follow(leaving)
+            for number in (2, 3):
+                await plane.follow(await stack.enter_async_context(Stream(plane.address, f"test/web/{number}")))
+            first = await plane.mesh.ListClients(mesh_pb2.ListClientsRequest(page_size=2))
+        async with asyncio.timeout(10):
+            while (await plane.mesh.GetStatus(mesh_pb2.GetStatusRequest())).clients == 3:
+                pass
+        rest = mesh_pb2.ListClientsRequest(page_token=first.next_page_token)
+        second = await plane.mesh.ListClients(rest)
+        listed = [[client.node_id for client in page.clients] for page in (first, second)]
+        assert listed == [["test/web/1", "test/web/2"], ["test/web/3"]]
+
+
+async def test_more_than_fits_into_one_message_is_listed():
+    async with serving() as plane:
+        for number in range(4):
+            plane.put(f"catalog-{number}", a=Health.PASSING)
+            output = "x" * (1 << 20)
+            sick = Instance(id="a", host="127.0.0.1", port=1, health=Health.CRITICAL, health_output=output)
+            plane.source.put(f"catalog-{number}", [sick])
+        found, token = [], None
+        while token != "":
+            request = mesh_pb2.ListServicesRequest(page_token=token or "")
+            answer = await plane.mesh.ListServices(request, timeout=20)
+            found += [service.name for service in answer.services]
+            token = answer.next_page_token
+        assert found == [f"catalog-{number}" for number in range(4)]
+
+
 async def test_a_watch_begins_with_everything_and_goes_on_with_changes():
     async with serving() as plane:
         plane.put("catalog", a=Health.PASSING)
@@ -366,12 +410,17 @@ async def test_a_drain_that_nobody_is_left_to_hear_leaves_nothing_behind():
         (mesh_pb2.AwaitDrainRequest(), ["service", "instance_id"]),
         (mesh_pb2.AwaitDrainRequest(service="a", instance_id="b", max_wait=Duration(seconds=61)), ["max_wait"]),
         (mesh_pb2.AwaitDrainRequest(service="a", instance_id="b", max_wait=Duration(seconds=-1)), ["max_wait"]),
+        (mesh_pb2.ListServicesRequest(page_size=1001), ["page_size"]),
+        (mesh_pb2.ListServicesRequest(page_token="none"), ["page_token"]),
+        (mesh_pb2.ListClientsRequest(page_size=-1), ["page_size"]),
+        (mesh_pb2.ListClientsRequest(page_token="none"), ["page_token"]),
     ],
 )
 async def test_a_request_that_breaks_a_rule_is_refused_with_its_fields(request_, fields):
     async with serving() as plane:
+        method = getattr(plane.mesh, type(request_).__name__.removesuffix("Request"))
         with pytest.raises(grpc.aio.AioRpcError) as refused:
-            await plane.mesh.AwaitDrain(request_, timeout=5)
+            await method(request_, timeout=5)
     status = rpc_status.from_call(refused.value)
     assert status is not None
     info, bad = ErrorInfo(), BadRequest()

@@ -32,6 +32,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Stream:
     """One client's stream."""
 
+    number: int
+    """One more than that of the stream before."""
     peer: str
     """Where it connects from."""
     session: Session = field(default_factory=Session)
@@ -91,9 +93,8 @@ class AdsServer:
         return grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": method})
 
     async def _serve(self, _: object, context: Context) -> None:
-        stream = Stream(peer=context.peer())
-        number = next(self._numbers)
-        self._streams[number] = stream
+        stream = Stream(number=next(self._numbers), peer=context.peer())
+        self._streams[stream.number] = stream
         if self._resources:
             stream.session.offer(self._resources)
         reader = asyncio.create_task(self._read(stream, context))
@@ -103,7 +104,7 @@ class AdsServer:
                 reader.result()
         finally:
             reader.cancel()
-            del self._streams[number]
+            del self._streams[stream.number]
             self.answered.send()
 
     async def _read(self, stream: Stream, context: Context) -> None:
