@@ -134,6 +134,7 @@ async def _sum(stub: Any, *, abandon: bool) -> None:
         await call.write(pb.SumRequest(number=number))
         if abandon:
             return
+    await call.done_writing()
     await call
 
 
