@@ -14,11 +14,9 @@ import asyncio
 import contextlib
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import psutil
@@ -28,14 +26,7 @@ from gossamer_mesh.local.postgres import STOP_SIGNAL, Postgres
 
 from .ports import free_ports
 
-_PATIENCE = 90.0  # after a kill, it syncs its whole folder first, on a disk that others use
-_BECOME = """
-import os, sys
-os.setgroups([])
-os.setgid(int(sys.argv[2]))
-os.setuid(int(sys.argv[1]))
-os.execv(sys.argv[3], sys.argv[3:])
-"""
+_PATIENCE = 60.0
 
 
 class PostgresServer:
@@ -61,9 +52,14 @@ class PostgresServer:
         """Start it, on the data it had before, and wait until it answers."""
         asyncio.run(self.postgres.prepare())
         with self.log.open("ab") as log:
-            command, options = self._launch()
+            command = [*self.postgres.command, *([] if self.fsync else ["--fsync=off"])]
             self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                **self.postgres.process_options,
             )
         try:
             asyncio.run(self._until_ready())
@@ -95,19 +91,6 @@ class PostgresServer:
     def resume(self) -> None:
         """Let it go on after `pause`."""
         self._signal(signal.SIGCONT)
-
-    def _launch(self) -> tuple[list[str], dict[str, Any]]:
-        """What to start, and how. The user is changed by the new process, not between fork and exec.
-
-        For that Python has to fork whole, and gRPC's handlers, which then run, crash some children when it is busy.
-        """
-        command = [*self.postgres.command, *([] if self.fsync else ["--fsync=off"])]
-        options = self.postgres.process_options
-        if "user" in options:
-            user, group = options.pop("user"), options.pop("group")
-            del options["extra_groups"]
-            command = [sys.executable, "-I", "-S", "-c", _BECOME, str(user), str(group), *command]
-        return command, options
 
     async def _until_ready(self) -> None:
         """Wait until it answers; one that has ended never will."""
