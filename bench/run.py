@@ -1,6 +1,6 @@
 """Runs measurements: all of bench/, or those that are named. Each is a program of its own that says what it compares.
 
-    python bench/run.py                 # all, one after the other
+    python bench/run.py                 # all, one after the other, but for those that must be named
     python bench/run.py kit_overhead
 
 Then writes docs/performance.md from the newest results of all measurements.
@@ -14,13 +14,14 @@ from typing import Any
 
 BENCH = Path(__file__).parent
 NOT_MEASUREMENTS = {"run", "figures"}
+ONLY_WHEN_NAMED = {"cold"}  # downloads and builds for minutes
 PAGE = BENCH.parent / "docs" / "performance.md"
 
 
 def main() -> int:
     """Run what is asked for; return the exit status."""
     known = sorted(path.stem for path in BENCH.glob("*.py") if path.stem not in NOT_MEASUREMENTS)
-    wanted = sys.argv[1:] or known
+    wanted = sys.argv[1:] or [name for name in known if name not in ONLY_WHEN_NAMED]
     if unknown := set(wanted) - set(known):
         sys.stderr.write(f"no measurement {', '.join(sorted(unknown))}; there are: {', '.join(known)}\n")
         return 2

@@ -17,6 +17,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+from gossamer_mesh.errors import Problem
+from gossamer_mesh.local import parts
+
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
 STAMP = ROOT / ".gossamer" / "protos.sha256"
@@ -33,6 +36,11 @@ def main() -> int:
     if not check and STAMP.is_file() and STAMP.read_text() == fingerprint():
         print("protos   nothing has changed")
         return 0
+    try:
+        parts.find_go()  # the stubs for Go are made by plugins that it builds
+    except Problem as problem:
+        print(f"protos   {problem}", file=sys.stderr)
+        return problem.status
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder)
         if not generate(out):

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -18,34 +19,35 @@ type entry struct {
 	answerer string // the address that answered, if one did
 }
 
-// openLoop starts calls when they are due, and waits for the last one to end.
+// openLoop starts calls when they are due until ctx ends, and waits for the last one to end.
 func openLoop(ctx context.Context, s settings, calls []call) []entry {
 	count := int(s.rate * s.duration.Seconds())
 	spacing := time.Duration(float64(time.Second) / s.rate)
 	entries := make([]entry, count)
 	began := time.Now()
 	var running sync.WaitGroup
-	for i := range entries {
-		due := began.Add(time.Duration(i) * spacing)
+	started := 0
+	for ; started < count; started++ {
+		i, due := started, began.Add(time.Duration(started)*spacing)
 		if !sleepUntil(ctx, due) {
-			entries = entries[:i]
 			break
 		}
 		running.Go(func() { entries[i] = s.one(calls[i%len(calls)], due) })
 	}
 	running.Wait()
-	return entries
+	return entries[:started]
 }
 
-// closedLoop keeps a number of calls going.
+// closedLoop keeps a number of calls going until ctx or the time ends, or as many as were asked for have been made.
 func closedLoop(ctx context.Context, s settings, calls []call) []entry {
 	ctx, cancel := context.WithTimeout(ctx, s.duration)
 	defer cancel()
 	byWorker := make([][]entry, s.workers)
 	var running sync.WaitGroup
+	var begun atomic.Int64
 	for worker := range byWorker {
 		running.Go(func() {
-			for ctx.Err() == nil {
+			for ctx.Err() == nil && (s.count == 0 || begun.Add(1) <= s.count) {
 				byWorker[worker] = append(byWorker[worker], s.one(calls[worker%len(calls)], time.Now()))
 			}
 		})

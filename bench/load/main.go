@@ -7,7 +7,8 @@
 //	go run ./bench/load -target xds:///catalog -method CatalogService/GetProduct -id brass-desk-lamp -rate 200
 //	go run ./bench/load -target 127.0.0.1:20000 -method ProbeService/Echo -closed -workers 64 -duration 5s
 //
-// The summary is one JSON object on standard output; -ledger also writes one JSON line for each call.
+// The summary is one JSON object on standard output, also when SIGTERM ends the load early; -ledger also writes one JSON
+// line for each call.
 package main
 
 import (
@@ -33,6 +34,7 @@ type settings struct {
 	closed             bool
 	rate               float64
 	workers            int
+	count              int64
 	duration, warmup   time.Duration
 	deadline           time.Duration
 	connections        int
@@ -49,6 +51,7 @@ func parseFlags() settings {
 	flag.BoolVar(&s.closed, "closed", false, "closed loop: as many calls as -workers can")
 	flag.Float64Var(&s.rate, "rate", 200, "open loop: calls a second")
 	flag.IntVar(&s.workers, "workers", 32, "closed loop: calls at once")
+	flag.Int64Var(&s.count, "count", 0, "closed loop: end after so many calls; 0: when the time is over")
 	flag.DurationVar(&s.duration, "duration", 10*time.Second, "how long calls are started")
 	flag.DurationVar(&s.warmup, "warmup", 0, "how long calls are made before, which count for nothing")
 	flag.DurationVar(&s.deadline, "deadline", 5*time.Second, "of each call")

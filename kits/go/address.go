@@ -3,7 +3,6 @@ package kit
 // This file owns the choice of the address that others reach an instance by.
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 )
@@ -20,25 +19,23 @@ func advertised(config Config, bound net.Addr) (netip.AddrPort, error) {
 		return netip.AddrPortFrom(host, address.Port()), err
 	}
 	host := address.Addr().Unmap()
-	if host.IsUnspecified() {
-		all, err := net.InterfaceAddrs()
-		if err != nil {
-			return netip.AddrPort{}, err
-		}
-		if host, err = firstReachable(all); err != nil {
-			return netip.AddrPort{}, err
-		}
+	if host.IsUnspecified() { // the system says :: also where 0.0.0.0 was asked for
+		asked, err := netip.ParseAddrPort(config.Listen)
+		host = reachable(err == nil && asked.Addr().Is6())
 	}
 	return netip.AddrPortFrom(host, address.Port()), nil
 }
 
-// firstReachable returns the first address that other machines may know.
-func firstReachable(all []net.Addr) (netip.Addr, error) {
-	for _, one := range all {
-		prefix, err := netip.ParsePrefix(one.String())
-		if err == nil && !prefix.Addr().IsLoopback() && !prefix.Addr().IsLinkLocalUnicast() {
-			return prefix.Addr(), nil
-		}
+// reachable returns the address that this machine has towards others; loopback when it has no way to any.
+func reachable(six bool) netip.Addr {
+	elsewhere, loopback := "192.0.2.1:9", netip.MustParseAddr("127.0.0.1")
+	if six {
+		elsewhere, loopback = "[2001:db8::1]:9", netip.IPv6Loopback()
 	}
-	return netip.Addr{}, errors.New("no address but loopback on this machine: set GOSSAMER_ADVERTISE")
+	conn, err := net.Dial("udp", elsewhere) // which sends nothing
+	if err != nil {
+		return loopback
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Unmap()
 }

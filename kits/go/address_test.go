@@ -27,19 +27,12 @@ func TestAdvertised(t *testing.T) {
 	}
 }
 
-func TestFirstReachableSkipsLoopbackAndLinkLocal(t *testing.T) {
-	all := []net.Addr{cidr("127.0.0.1/8"), cidr("fe80::1/64"), cidr("10.0.0.7/24"), cidr("10.0.0.8/24")}
-	got, err := firstReachable(all)
-	if err != nil || got != netip.MustParseAddr("10.0.0.7") {
-		t.Errorf("got %v, %v", got, err)
+func TestBoundToAllAnInstanceIsReachedByOneAddress(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", "[::]:0"} {
+		bound := net.TCPAddrFromAddrPort(netip.MustParseAddrPort("[::]:5000"))
+		got, err := advertised(Config{Listen: listen}, bound)
+		if err != nil || got.Addr().IsUnspecified() || got.Addr().Is4() != (listen == "0.0.0.0:0") {
+			t.Errorf("%s: got %v, %v", listen, got, err)
+		}
 	}
-	if got, err := firstReachable(all[:2]); err == nil {
-		t.Errorf("got %v where there is none", got)
-	}
-}
-
-// cidr is an address as the system lists it.
-func cidr(text string) net.Addr {
-	ip, network, _ := net.ParseCIDR(text)
-	return &net.IPNet{IP: ip, Mask: network.Mask}
 }

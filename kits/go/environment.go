@@ -111,7 +111,7 @@ func parseSampler(value string) (string, error) {
 
 func parseShare(value string) (float64, error) {
 	share, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(share >= 0 && share <= 1) {
+	if err != nil || !decimal.MatchString(value) || share > 1 {
 		return 0, errors.New("expected a share from 0 to 1, such as 0.01")
 	}
 	return share, nil
@@ -119,6 +119,7 @@ func parseShare(value string) (float64, error) {
 
 var (
 	serviceName = regexp.MustCompile(`^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	decimal     = regexp.MustCompile(`^[0-9]*\.?[0-9]+$`)
 	label       = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,127})$`)
 )
 
@@ -136,15 +137,22 @@ func parseLabel(value string) (string, error) {
 	return value, nil
 }
 
+// parseListen accepts no name but localhost: what others resolve to is found out too late.
 func parseListen(value string) (string, error) {
 	host, port, err := net.SplitHostPort(value)
-	if err != nil || host == "" {
-		return "", errors.New("expected host:port, such as 127.0.0.1:0")
+	if host == "localhost" {
+		host = "127.0.0.1"
 	}
-	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", errors.New("expected a port from 0 to 65535, such as 127.0.0.1:0")
+	if _, bad := netip.ParseAddr(host); err != nil || bad != nil || !isPort(port) {
+		return "", errors.New("expected host:port with an IP address, such as 127.0.0.1:0")
 	}
-	return value, nil
+	return net.JoinHostPort(host, port), nil
+}
+
+// isPort tells whether a text is the number of a port, 0 included.
+func isPort(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 func parseAdvertise(value string) (string, error) {
@@ -189,7 +197,7 @@ func parseDiscovery(value string) (Discovery, error) {
 		}
 		name, address, _ := strings.Cut(entry, "=")
 		host, port, err := net.SplitHostPort(address)
-		if err != nil || host == "" || port == "" || !serviceName.MatchString(name) {
+		if err != nil || host == "" || !isPort(port) || port == "0" || !serviceName.MatchString(name) {
 			return Discovery{}, bad
 		}
 		addresses[name] = append(addresses[name], address)
@@ -206,7 +214,8 @@ func parseURL(value string) (string, error) {
 		value = "http://" + value
 	}
 	parsed, err := url.Parse(value)
-	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" {
+	if err != nil || (parsed.Scheme != "http" && parsed.Scheme != "https") || parsed.Hostname() == "" ||
+		!isPort(cmp.Or(parsed.Port(), "80")) || parsed.Port() == "0" {
 		return "", errors.New("expected an address such as http://127.0.0.1:8500")
 	}
 	return value, nil

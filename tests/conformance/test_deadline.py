@@ -4,8 +4,11 @@ import asyncio
 import secrets
 
 import grpc
+import pytest
 from conformance.mesh import Probes, until
+from conformance.otlp import Receiver
 from conformance.peers import Callee
+from conformance.waits import cancelled, until_waiting, wait
 from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
@@ -54,24 +57,24 @@ async def test_a_call_that_hangs_ends_with_the_default(language: Language, probe
 
 async def test_a_handler_is_cancelled_when_its_time_is_over(probe: Probe) -> None:
     key = secrets.token_hex(4)
-    call = probe.stub.Wait(_waiting(60, key), timeout=0.3)
+    call = probe.stub.Wait(wait(60, key), timeout=0.3)
     assert await call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    await until(lambda: _cancelled(probe, key), "a cancelled handler", 5)
+    await until(lambda: cancelled(probe, key), "a cancelled handler", 5)
 
 
 async def test_a_handler_is_cancelled_when_its_caller_goes_away(probe: Probe) -> None:
     key = secrets.token_hex(4)
-    call = probe.stub.Wait(_waiting(60, key), timeout=60)
-    await asyncio.sleep(0.2)
+    call = probe.stub.Wait(wait(60, key), timeout=60)
+    await until_waiting(probe, key)
     call.cancel()
-    await until(lambda: _cancelled(probe, key), "a cancelled handler", 5)
+    await until(lambda: cancelled(probe, key), "a cancelled handler", 5)
 
 
 async def test_a_handler_that_nobody_gave_up_is_not_cancelled(probe: Probe) -> None:
     """The control of the two tests above."""
     key = secrets.token_hex(4)
-    await probe.stub.Wait(_waiting(0.3, key), timeout=5)
-    assert await _cancelled(probe, key) == 0
+    await probe.stub.Wait(wait(0.3, key), timeout=5)
+    assert await cancelled(probe, key) == 0
 
 
 async def test_a_cancelled_call_ends_the_calls_made_for_it(language: Language, probes: Probes) -> None:
@@ -86,16 +89,24 @@ async def test_a_cancelled_call_ends_the_calls_made_for_it(language: Language, p
             await callee.cancelled.wait()
 
 
+@pytest.mark.parametrize(("given_up", "code", "calls"), [(True, "CANCELLED", 0), (False, "OK", 1)])
+async def test_a_handler_whose_call_is_gone_starts_nothing_new(
+    language: Language, probes: Probes, receiver: Receiver, given_up: bool, code: str, calls: int
+) -> None:
+    """It doesn't notice, and goes on to call another service. The control is the same while its caller waits."""
+    trace, first = secrets.token_hex(16), wait(1.5, "first", ignore_cancellation=True)
+    async with Callee() as callee:
+        probe = await _calling(language, probes, callee)
+        request = pb.CallRequest(service="callee", method=pb.CALL_METHOD_ECHO, first=first)
+        call = probe.stub.Call(request, metadata=[("traceparent", f"00-{trace}-{'1' * 16}-01")], timeout=60)
+        await until_waiting(probe, "first")
+        if given_up:
+            call.cancel()
+        [client] = [span for span in await receiver.spans(trace, 2) if span.kind == "client"]
+        assert client.attributes["rpc.response.status_code"] == code
+        assert callee.calls == calls
+    assert (await call.code() == grpc.StatusCode.OK) is not given_up
+
+
 def _seconds(hop: pb.Hop) -> float:
     return float(hop.remaining.ToTimedelta().total_seconds())
-
-
-def _waiting(seconds: float, key: str) -> pb.WaitRequest:
-    request = pb.WaitRequest(key=key)
-    request.duration.FromMilliseconds(int(seconds * 1000))
-    return request
-
-
-async def _cancelled(probe: Probe, key: str) -> int:
-    answer = await probe.stub.Wait(_waiting(0, key), timeout=5)
-    return int(answer.cancelled)

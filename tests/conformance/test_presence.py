@@ -32,6 +32,20 @@ async def test_a_joined_instance_is_healthy_under_each_name(probe: Probe, name: 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+@pytest.mark.parametrize("name", ["", CONTRACT])
+async def test_an_instance_is_not_healthy_until_it_joins(
+    language: Language, mesh: Mesh, probes: Probes, name: str
+) -> None:
+    """It serves for a while before it does, and is watched all along."""
+    probe = await probes.start(language, joined=False, PROBE_JOIN_AFTER="3")
+    async with channel(probe.address) as open_channel:
+        watch = health_pb2_grpc.HealthStub(open_channel).Watch(health_pb2.HealthCheckRequest(service=name), timeout=20)
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert await mesh.consul.instances(probe.service, passing=False) == []
+        assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
+        watch.cancel()
+
+
 async def test_an_unknown_name_is_not_found_when_checked(probe: Probe) -> None:
     async with channel(probe.address) as open_channel:
         call = health_pb2_grpc.HealthStub(open_channel).Check(health_pb2.HealthCheckRequest(service="who"), timeout=5)

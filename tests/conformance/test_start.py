@@ -2,29 +2,42 @@
 
 import json
 
+import pytest
+from conformance.conftest import LANGUAGES
 from conformance.mesh import Mesh, Probes, until
+from conformance.values import BAD, GOOD, rows
 from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
-BAD = {
-    "GOSSAMER_SERVICE": "Not A Name",
-    "GOSSAMER_LISTEN": "nowhere",
-    "GOSSAMER_ADVERTISE": "0.0.0.0",
-    "GOSSAMER_DEADLINE": "soon",
-    "GOSSAMER_DRAIN": "-1s",
-    "GOSSAMER_DISCOVERY": "guess",
-    "CONSUL_HTTP_ADDR": "ftp://consul",
-}
 
-
-async def test_every_bad_variable_is_named_in_one_message(language: Language, probes: Probes) -> None:
-    status, output, errors = await probes.refused(language, **BAD)
-    assert status == 64
-    assert [name for name in BAD if name not in errors] == []
+@pytest.mark.parametrize("bad", rows(BAD), ids=lambda bad: f"{len(bad)} variables")
+async def test_every_bad_variable_is_named_in_one_message(
+    language: Language, probes: Probes, bad: dict[str, str]
+) -> None:
+    status, output, errors = await probes.refused(language, OTEL_TRACES_SAMPLER="traceidratio", **bad)
+    assert status == 64, (status, errors)
+    assert {line.split(":")[0].strip() for line in errors.splitlines() if ": expected " in line} == bad.keys(), errors
     assert "Traceback" not in errors
     assert "goroutine" not in errors
     assert output == "", "nothing was bound, so nothing is announced"
+
+
+@pytest.mark.parametrize("good", rows(GOOD), ids=lambda good: f"{len(good)} variables")
+async def test_every_good_value_is_taken(language: Language, probes: Probes, good: dict[str, str]) -> None:
+    """The control of the test above."""
+    probe = await probes.start(language, joined=False, **{"CONSUL_HTTP_ADDR": "127.0.0.1:1", **good})
+    assert probe.announced["service"] == good.get("GOSSAMER_SERVICE", probe.service)
+
+
+async def test_listening_on_all_addresses_announces_one_that_is_the_same_for_all(probes: Probes) -> None:
+    announced = set()
+    for language in LANGUAGES:
+        if not language.missing:
+            probe = await probes.start(language, GOSSAMER_LISTEN="0.0.0.0:0")
+            announced.add(probe.address.rpartition(":")[0])
+    assert len(announced) == 1, announced
+    assert "0.0.0.0" not in announced
 
 
 async def test_nothing_is_registered_with_a_bad_configuration(language: Language, mesh: Mesh, probes: Probes) -> None:

@@ -2,18 +2,23 @@
 
 import asyncio
 import secrets
+import time
 from dataclasses import dataclass, field
 
 import pytest
 from conformance.mesh import Probes
 from conformance.otlp import Receiver, Span
 from conformance.peers import Callee, SilentPeer, Wire
+from conformance.waits import until_waiting, wait
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2
 from harness.probe import Language, Probe, channel
 
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceStub
 
 CONTRACT = "gossamer.probe.v1.ProbeService"
+LIST = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
 
 
 @dataclass(frozen=True)
@@ -149,8 +154,8 @@ async def test_the_unexpected_is_one_exception_event(probe: Probe, receiver: Rec
 async def test_a_handler_out_of_time_ends_its_span_so(probe: Probe, receiver: Receiver, trace: Trace) -> None:
     """The instance has to see by its own clock that the time is over: that the caller gave up doesn't reach it."""
     async with Wire(probe.address) as wire, channel(wire.address) as open_channel:
-        call = ProbeServiceStub(open_channel).Wait(_a_minute(), metadata=trace.metadata(), timeout=0.6)
-        await asyncio.sleep(0.3)
+        call = ProbeServiceStub(open_channel).Wait(wait(60, trace.id), metadata=trace.metadata(), timeout=2)
+        await until_waiting(probe, trace.id)
         wire.hold()
         [span] = await receiver.spans(trace.id, 1)
         await call.code()
@@ -158,8 +163,8 @@ async def test_a_handler_out_of_time_ends_its_span_so(probe: Probe, receiver: Re
 
 
 async def test_a_cancelled_handler_ends_its_span_so(probe: Probe, receiver: Receiver, trace: Trace) -> None:
-    call = probe.stub.Wait(_a_minute(), metadata=trace.metadata(), timeout=60)
-    await asyncio.sleep(0.2)
+    call = probe.stub.Wait(wait(60, trace.id), metadata=trace.metadata(), timeout=60)
+    await until_waiting(probe, trace.id)
     call.cancel()
     [span] = await receiver.spans(trace.id, 1)
     assert (span.attributes["rpc.response.status_code"], span.status) == ("CANCELLED", "unset")
@@ -190,7 +195,7 @@ async def test_a_client_span_ends_when_its_call_is_cancelled(
 ) -> None:
     async with Callee() as callee:
         probe = await _calling(language, probes, callee)
-        request = pb.RelayRequest(services=["callee"], last_wait=_a_minute().duration)
+        request = pb.RelayRequest(services=["callee"], last_wait=wait(60).duration)
         call = probe.stub.Relay(request, metadata=trace.metadata(), timeout=60)
         async with asyncio.timeout(5):
             await callee.entered.wait()
@@ -198,6 +203,36 @@ async def test_a_client_span_ends_when_its_call_is_cancelled(
         server, client = await _pair(receiver, trace)
     assert client.attributes["rpc.response.status_code"] == "CANCELLED"
     assert server.attributes["rpc.response.status_code"] == "CANCELLED"
+
+
+STREAMS = pytest.mark.parametrize(
+    ("method", "name"),
+    [(pb.CALL_METHOD_COUNT, "Count"), (pb.CALL_METHOD_SUM, "Sum"), (pb.CALL_METHOD_CHAT, "Chat")],
+    ids=["Count", "Sum", "Chat"],
+)
+
+
+@STREAMS
+@pytest.mark.parametrize(("abandon", "code", "status"), [(False, "OK", "unset"), (True, "CANCELLED", "error")])
+async def test_a_stream_of_a_handler_is_one_client_span(
+    language: Language,
+    probes: Probes,
+    receiver: Receiver,
+    trace: Trace,
+    method: int,
+    name: str,
+    abandon: bool,
+    code: str,
+    status: str,
+) -> None:
+    """Also one that is dropped halfway, and that long before its deadline."""
+    async with Callee() as callee:
+        probe = await _calling(language, probes, callee, GOSSAMER_DEADLINE="10m")
+        request = pb.CallRequest(service="callee", method=method, abandon=abandon)
+        await probe.stub.Call(request, metadata=trace.metadata(), timeout=300)
+        server, client = await _pair(receiver, trace)
+    assert (client.parent_id, client.name) == (server.span_id, f"{CONTRACT}/{name}")
+    assert (client.attributes["rpc.response.status_code"], client.status) == (code, status)
 
 
 async def test_durations_of_both_sides_are_measured_in_seconds(
@@ -229,21 +264,40 @@ async def test_a_failed_call_is_measured_with_its_status(
     assert point.attributes["rpc.response.status_code"] == "NOT_FOUND"
 
 
-async def test_health_checks_are_neither_traced_nor_measured(
-    language: Language, probes: Probes, receiver: Receiver
+async def test_what_keeps_the_mesh_going_is_neither_traced_nor_measured(
+    language: Language, probes: Probes, receiver: Receiver, trace: Trace
 ) -> None:
-    """Consul checks the instance meanwhile, and reflection is asked by every grpcurl."""
+    """Consul checks every instance, and reflection is asked by every grpcurl. The control is an ordinary call."""
     probe = await probes.start(language)
-    await probe.stub.Echo(pb.EchoRequest(), timeout=5)
+    async with channel(probe.address) as open_channel:
+        health = health_pb2_grpc.HealthStub(open_channel)
+        await health.Check(health_pb2.HealthCheckRequest(), metadata=trace.metadata(), timeout=5)
+        watch = health.Watch(health_pb2.HealthCheckRequest(), metadata=trace.metadata(), timeout=60)
+        await watch.read()
+        watch.cancel()
+        for version in ("v1", "v1alpha"):
+            ask = open_channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+            assert [answer async for answer in ask(iter([LIST]), metadata=trace.metadata(), timeout=5)]
+        await _echo(probe, trace)
+    assert await probe.end() == 0, "it has sent all that it had"
+    [span] = await receiver.spans(trace.id, 1)
     [point] = await receiver.points("rpc.server.call.duration", service=probe.service)
-    assert point.attributes["rpc.method"] == f"{CONTRACT}/Echo"
+    assert span.name == point.attributes["rpc.method"] == f"{CONTRACT}/Echo"
 
 
-async def test_an_absent_collector_slows_no_call(language: Language, probes: Probes) -> None:
-    probe = await probes.start(language, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:1")
-    await asyncio.gather(*(probe.stub.Echo(pb.EchoRequest(), timeout=2) for _ in range(500)))
-    async with asyncio.timeout(10):
+@pytest.mark.parametrize("collector", ["absent", "silent"])
+async def test_a_collector_that_takes_nothing_fails_no_call_and_no_drain(
+    language: Language, probes: Probes, collector: str
+) -> None:
+    """There are more spans than the queue of any kit holds (2,048)."""
+    async with SilentPeer() as silent:
+        address = silent.address if collector == "silent" else "127.0.0.1:1"
+        probe = await probes.start(language, OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}")
+        for _ in range(60):
+            await asyncio.gather(*(probe.stub.Echo(pb.EchoRequest(), timeout=10) for _ in range(50)))
+        begin = time.monotonic()
         assert await probe.end() == 0
+        assert time.monotonic() - begin < 12
 
 
 async def _calling(language: Language, probes: Probes, callee: Callee | SilentPeer, **changes: str) -> Probe:
@@ -255,9 +309,3 @@ async def _pair(receiver: Receiver, trace: Trace) -> tuple[Span, Span]:
     """Wait for the span of the handler and that of the call it made."""
     spans = {span.kind: span for span in await receiver.spans(trace.id, 2)}
     return spans["server"], spans["client"]
-
-
-def _a_minute() -> pb.WaitRequest:
-    request = pb.WaitRequest(key="minute")
-    request.duration.FromSeconds(60)
-    return request

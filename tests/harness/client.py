@@ -7,6 +7,7 @@ this file run as a program: a command a line in, an answer a line out.
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections import Counter
@@ -84,6 +85,15 @@ class Client:
         """What the client itself says it holds (CSDS): type, name, state and version of each resource."""
         return list(await self._do("config"))
 
+    async def close(self, service: str) -> None:
+        """Close the channel to a service; the next call opens another."""
+        await self._do("close", service=service)
+
+    def pause(self) -> None:
+        """Have the process stand still: its connections stay, and nobody answers on them."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
     async def _do(self, command: str, **arguments: Any) -> Any:
         assert self._process
         assert self._process.stdin
@@ -101,7 +111,7 @@ class _Program:
     """The client's side of the commands."""
 
     def __init__(self) -> None:
-        self._stubs: dict[str, Any] = {}
+        self._channels: dict[str, grpc.aio.Channel] = {}
         self._load: asyncio.Task[None] | None = None
         self._answers: list[asyncio.Task[str]] = []
 
@@ -117,6 +127,9 @@ class _Program:
                 raise AssertionError(f"{service} is answered by {dict(answers)}, expected {expected}, after {within} s")
             await asyncio.sleep(0.005)
         return time.monotonic() - began
+
+    async def close(self, service: str) -> None:
+        await self._channels.pop(service).close()
 
     async def start_load(self, service: str, every: float) -> None:
         self._answers.clear()
@@ -154,12 +167,12 @@ class _Program:
         timeout: float = 5.0,  # noqa: ASYNC109 - of the call
         metadata: Iterable[Iterable[str]] = (),
     ) -> str:
-        if service not in self._stubs:
-            channel = grpc.aio.insecure_channel(f"xds:///{service}")
-            self._stubs[service] = probe_pb2_grpc.ProbeServiceStub(channel)
+        if service not in self._channels:
+            self._channels[service] = grpc.aio.insecure_channel(f"xds:///{service}")
+        stub = probe_pb2_grpc.ProbeServiceStub(self._channels[service])
         request = {"Echo": probe_pb2.EchoRequest, "Wait": probe_pb2.WaitRequest}[method]()
         try:
-            answer = await getattr(self._stubs[service], method)(
+            answer = await getattr(stub, method)(
                 request, timeout=timeout, metadata=[tuple(pair) for pair in metadata]
             )
         except grpc.aio.AioRpcError as error:

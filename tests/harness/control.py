@@ -66,15 +66,11 @@ class ControlPlane:
 
     def bootstrap(self, node: str = "test/client/1", zone: str = "local") -> str:
         """Make the bootstrap of a client, for GRPC_XDS_BOOTSTRAP_CONFIG."""
-        return json.dumps(
-            {
-                "xds_servers": [
-                    {
-                        "server_uri": self.address,
-                        "channel_creds": [{"type": "insecure"}],
-                        "server_features": ["xds_v3"],
-                    }
-                ],
-                "node": {"id": node, "cluster": node.split("/")[1], "locality": {"zone": zone}},
-            }
-        )
+        return bootstrap(self.address, node, zone)
+
+
+def bootstrap(address: str, node: str = "test/client/1", zone: str = "local") -> str:
+    """Make the bootstrap of a client of the control plane at that address."""
+    server = {"server_uri": address, "channel_creds": [{"type": "insecure"}], "server_features": ["xds_v3"]}
+    described = {"id": node, "cluster": node.split("/")[1], "locality": {"zone": zone}}
+    return json.dumps({"xds_servers": [server], "node": described})

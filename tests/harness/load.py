@@ -1,7 +1,9 @@
-"""Steady load by a client that we did not write: grpc-go alone, in bench/load, with a ledger of every call."""
+"""Load by a client that we did not write: grpc-go alone, in bench/load, which notes how every call went."""
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,10 @@ from typing import Any, Self
 from gossamer_mesh.local.launch import bootstrap
 
 ROOT = Path(__file__).parents[2]
+LONGEST_S = 180
+"""The load ends by itself after so long, should nobody be left to end it."""
+CALLS_END_WITHIN_S = 30
+FROZEN_S = 0.2
 
 
 def build(folder: Path) -> Path:
@@ -23,10 +29,9 @@ def build(folder: Path) -> Path:
 class Load:
     """Calls that start at a steady rate while the block runs; the summary is there afterwards."""
 
-    def __init__(self, program: Path, control: str, *words: str, seconds: float, rate: int = 200) -> None:
-        self._command: Sequence[str | Path] = [program, f"-duration={seconds}s", f"-rate={rate}", *words]
+    def __init__(self, program: Path, control: str, *words: str, rate: int = 200) -> None:
+        self._command: Sequence[str | Path] = [program, f"-duration={LONGEST_S}s", f"-rate={rate}", *words]
         self._environment = {"GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap("test", "load", "load-1", "local", control)}
-        self._within = seconds + 30
         self.summary: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -36,18 +41,29 @@ class Load:
         return self
 
     def run_for(self, seconds: float) -> None:
-        """Let calls run for a while before something happens to them; fail when the load ends early."""
+        """Let calls run for a while; fail when the load has ended by then, so that they ran all the time until now."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(seconds)
             raise AssertionError(self._process.stderr.read() if self._process.stderr else "")
 
+    def finish(self) -> None:
+        """Wait until as many calls were made as `-count` asks for."""
+        self._process.wait(LONGEST_S + CALLS_END_WITHIN_S)
+
+    def kill(self, pid: int) -> None:
+        """Kill a process that takes calls. It is frozen first, so that calls are on their way to it when it dies."""
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            self.run_for(FROZEN_S)
+        finally:
+            os.kill(pid, signal.SIGKILL)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is not None:
-            self._process.kill()
+        self._process.send_signal(signal.SIGTERM if kind is None else signal.SIGKILL)
         try:
-            output, errors = self._process.communicate(timeout=self._within)
+            output, errors = self._process.communicate(timeout=CALLS_END_WITHIN_S)
         finally:
             self._process.kill()
             self._process.wait()

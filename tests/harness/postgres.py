@@ -4,6 +4,7 @@
         url = postgres.database("orders")
         postgres.kill()      # kill -9, with everything it started
         postgres.start()     # again, on the same port, with the same data
+        postgres.pause()     # it hangs, until resume()
 
 Works as root (it then runs as an unprivileged user) and not as root. Nothing here needs an event loop, so one server
 can serve a whole session of tests.
@@ -17,6 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import asyncpg
 import psutil
 
 from gossamer_mesh.local.ended import until_ended
@@ -24,13 +26,14 @@ from gossamer_mesh.local.postgres import STOP_SIGNAL, Postgres
 
 from .ports import free_ports
 
-_PATIENCE = 90.0  # after a kill, it syncs its whole folder first, on a disk that others use
+_PATIENCE = 60.0
 
 
 class PostgresServer:
     """One PostgreSQL that a test may start, kill and pause as it likes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = True) -> None:
+        self.fsync = fsync
         self.postgres = Postgres(state=folder / "postgres", port=free_ports(1)[0])
         self.log = folder / "postgres.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -49,8 +52,9 @@ class PostgresServer:
         """Start it, on the data it had before, and wait until it answers."""
         asyncio.run(self.postgres.prepare())
         with self.log.open("ab") as log:
+            command = [*self.postgres.command, *([] if self.fsync else ["--fsync=off"])]
             self._process = subprocess.Popen(
-                self.postgres.command,
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -69,7 +73,7 @@ class PostgresServer:
         return asyncio.run(self.postgres.ensure_database(name))
 
     def kill(self) -> None:
-        """Kill it with -9, with every process it started, and return when all are gone: what a power cut leaves."""
+        """Kill it with -9, with every process it started, and return when all are gone."""
         killed = self._signal(signal.SIGKILL)
         self._end()
         assert until_ended(killed, within=_PATIENCE) == []
@@ -114,13 +118,30 @@ class PostgresServer:
             self._process = None
 
 
+async def until_blocked(url: str) -> None:
+    """Wait until someone in the database waits for a lock that another holds."""
+    watcher = await asyncpg.connect(url)
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while not await watcher.fetchval(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            ):
+                await asyncio.sleep(0.02)
+    finally:
+        watcher.terminate()
+
+
 @contextlib.contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Run a PostgreSQL for the time of a test, or of many."""
+def running_postgres(*, fsync: bool = True) -> Iterator[PostgresServer]:
+    """Run a PostgreSQL for the time of a test, or of many.
+
+    Without fsync it answers without waiting for the disk, which other programs may keep busy for seconds. What was
+    answered still outlives a kill, since the system has it; only a power cut would lose it.
+    """
     with tempfile.TemporaryDirectory(prefix="gossamer-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o711)  # the user that PostgreSQL runs as has to pass
-        server = PostgresServer(folder)
+        server = PostgresServer(folder, fsync=fsync)
         server.start()
         try:
             yield server

@@ -7,7 +7,10 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
 
 from gossamer_mesh.local import parts
 
@@ -17,7 +20,7 @@ GRPCURL = str(parts.have("grpcurl"))
 
 
 class Stack:
-    """The verbs of one stack. Nothing runs until up() is called."""
+    """The verbs of one stack. Nothing runs until up() is called; what runs when the block ends is ended and removed."""
 
     def __init__(self, state: Path, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
         self.state = state
@@ -28,6 +31,14 @@ class Stack:
             "GOSSAMER_PORT_OFFSET": "free",
             **(environment or {}),
         }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.down()
 
     def run(
         self, *words: str, within: float = 120, check: bool = True, text: str | None = None
@@ -69,16 +80,26 @@ class Stack:
         assert done.stdout, done.stderr
         return json.loads(done.stdout.splitlines()[-1])
 
-    def serves(self, *names: str) -> bool:
-        """Tell whether processes serve, and instances among them pass their checks."""
+    def serves(self, *names: str, instead_of: int = 0) -> bool:
+        """Tell whether processes serve, none with that number, and instances among them pass their checks."""
         processes = self.processes()
         return all(
-            processes[name]["state"] == "serving" and processes[name].get("health", "passing") == "passing"
+            processes[name]["state"] == "serving"
+            and processes[name]["pid"] != instead_of
+            and processes[name].get("health", "passing") == "passing"
             for name in names
         )
 
 
-def eventually(what: Callable[[], Any], within: float = 15) -> Any:
+def lives(pid: int) -> bool:
+    """Tell whether a process runs. One that has ended and that its parent has not collected does not."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def eventually(what: Callable[[], Any], within: float = 30) -> Any:
     """Ask again until the answer is true, and give it; fail when it is not within so many seconds."""
     deadline = time.monotonic() + within
     while not (answer := what()):

@@ -215,6 +215,39 @@ async def test_a_full_disk_asks_senders_to_come_again_and_recovers(small_disk: P
     assert levels[:2] == [("error", "spans can't be stored"), ("info", "spans are stored again")]
 
 
+async def test_a_disk_that_is_full_for_the_log_too_does_not_end_the_writer(small_disk: Path) -> None:
+    async with Collector(small_disk) as collector:
+        assert await export(collector, payload(1)) == [grpc.StatusCode.OK]
+        hog = _fill(small_disk)
+        for trace in range(2, 4):
+            assert await export(collector, payload(trace, size=500_000)) == [grpc.StatusCode.UNAVAILABLE]
+        hog.unlink()
+        assert await export(collector, payload(4)) == [grpc.StatusCode.OK]
+        assert await stored(collector) == 2
+
+
+async def test_bodies_that_do_not_arrive_are_turned_away_and_memory_stays_bounded(collector: Collector) -> None:
+    host, _, port = collector.addresses["otlp_http"].rpartition(":")
+    size = 4 * 2**20
+    head = f"POST /v1/logs HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {size}\r\n\r\n"
+    loop = asyncio.get_running_loop()
+
+    async def answer() -> bytes:
+        with socket.socket() as sender:
+            sender.setblocking(False)
+            await loop.sock_connect(sender, (host, int(port)))
+            sending = loop.create_task(loop.sock_sendall(sender, head.encode() + bytes(size - 1)))
+            answered = await loop.sock_recv(sender, 2**16)
+            sending.cancel()
+            return answered
+
+    async with asyncio.timeout(DEADLINE):
+        answers = await asyncio.gather(*(answer() for _ in range(40)))
+    assert {each.splitlines()[0] for each in answers} == {b"HTTP/1.1 503 Service Unavailable"}
+    assert all(b"\r\nRetry-After: 1\r\n" in each for each in answers)
+    assert _peak_memory_mib(collector) < 150
+
+
 async def test_a_small_bound_lets_the_oldest_traces_go(tmp_path: Path) -> None:
     async with Collector(tmp_path, "--max-bytes=1MiB") as collector:
         for trace in range(1, 41):

@@ -125,9 +125,10 @@ async def test_control_without_a_second_look_consul_that_comes_back_empty_costs_
 
 
 async def test_instances_that_do_not_register_again_leave_after_the_second_look(tmp_path):
-    async with running(tmp_path, "--second-look", "1") as mesh:
-        began = time.monotonic()
+    async with running(tmp_path, "--second-look", "2") as mesh:
         await mesh.consul.restart(empty=True)
+        await mesh.until(lambda status: status.held_removals, "held")
+        began = time.monotonic()
         async with asyncio.timeout(15):
             while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
                 pass

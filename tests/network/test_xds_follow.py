@@ -46,10 +46,15 @@ async def register(consul, service, *instances):
         await consul.register(service, f"{service}-{instance.name}", instance.address, contracts=[CONTRACT])
 
 
+def roughly(counts, expected):
+    """Whether it is what is expected within a tenth: the round begins again when a connection does."""
+    return counts.keys() == expected.keys() and all(abs(counts[key] - n) <= n / 10 for key, n in expected.items())
+
+
 async def test_calls_are_spread_evenly_over_the_instances(consul, client, instances):
     await register(consul, "even", *instances)
     await client.until("even", "abc")
-    assert Counter(await client.call("even", 300)) == {"a": 100, "b": 100, "c": 100}
+    assert roughly(Counter(await client.call("even", 300)), {"a": 100, "b": 100, "c": 100})
 
 
 async def test_a_new_instance_gets_its_share(consul, client, instances):
@@ -138,7 +143,7 @@ async def test_control_a_method_that_is_not_marked_is_never_tried_again(consul, 
     await client.until("once", "ab")
     a.failing = True
     answers = Counter(await client.call("once", 50, method="Wait"))
-    assert answers == {"b": 25, "!UNAVAILABLE": 25}
+    assert roughly(answers, {"b": 25, "!UNAVAILABLE": 25})
     assert a.calls["Wait"] + b.calls["Wait"] == 50
 
 
@@ -148,7 +153,7 @@ async def test_an_instance_that_says_no_contracts_is_never_tried_again(consul, c
         await consul.register("silent", f"silent-{instance.name}", instance.address)
     await client.until("silent", "ab")
     a.failing = True
-    assert Counter(await client.call("silent", 20)) == {"b": 10, "!UNAVAILABLE": 10}
+    assert roughly(Counter(await client.call("silent", 50)), {"b": 25, "!UNAVAILABLE": 25})
 
 
 async def test_instances_of_several_zones_and_of_none_are_called_alike(consul, client, instances):

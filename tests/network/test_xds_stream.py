@@ -9,12 +9,14 @@ from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from harness.ads import ASSIGNMENT, CLUSTER, LISTENER, ROUTES, Stream
-from harness.control import CONTRACTS
+from harness.client import Client
+from harness.control import CONTRACTS, bootstrap
 from harness.instance import CONTRACT
 
+import gossamer_mesh.control.plane
 from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
-from gossamer_mesh.control.plane import ControlPlane
+from gossamer_mesh.control.plane import OPTIONS, ControlPlane
 from gossamer_mesh.control.settings import Settings
 from gossamer_mesh.discovery import MemorySource
 from gossamer_mesh.model import Instance
@@ -28,6 +30,12 @@ async def serving(*, contracts=None, **services):
         put(source, name, ports)
     async with ControlPlane(Settings(listen="127.0.0.1:0", contracts=contracts), source) as plane:
         yield plane.address, source
+
+
+async def ended(call):
+    """The status of a stream, once it has ended."""
+    async with asyncio.timeout(10):
+        return await call.code()
 
 
 def put(source, name, ports):
@@ -152,15 +160,16 @@ async def test_an_idle_mesh_sends_nothing():
         for type_ in (LISTENER, ROUTES, CLUSTER, ASSIGNMENT):
             await stream.ask(type_, "catalog")
             await stream.accept(await stream.take(), "catalog")
-        for port in range(3, 50):
+        for port in range(3, 20):
             put(source, "orders", [port])
+            await clients(address)  # so that the stream has its turn, and changes don't become one
             put(source, "catalog", [1])
         put(source, "catalog", [99])
         response = await stream.take()
         assert (response.nonce, ports(response)) == ("5", [99])
 
 
-async def test_contracts_that_change_on_disk_change_the_routes_and_a_bad_image_changes_nothing(tmp_path):
+async def test_contracts_that_change_on_disk_change_the_routes_and_a_bad_image_changes_nothing(tmp_path, caplog):
     image = tmp_path / "contracts.binpb"
     image.write_bytes(FileDescriptorSet().SerializeToString())
     async with serving(contracts=image, probe=[1]) as (address, _), Stream(address) as stream:
@@ -169,10 +178,17 @@ async def test_contracts_that_change_on_disk_change_the_routes_and_a_bad_image_c
         assert paths(first) == set()
         await stream.accept(first, "probe")
         image.write_bytes(b"no image")
+
+        async def refused():
+            return "the contract image can't be used, what was read before stays" in caplog.messages
+
+        await until(refused)
         replacement = tmp_path / "new.binpb"
         replacement.write_bytes(CONTRACTS.read_bytes())
         replacement.replace(image)
-        assert paths(await stream.take()) == {"Echo", "Relay", "Fail", "Count"}
+        second = await stream.take()
+        assert second.nonce == "2"
+        assert paths(second) == {"Echo", "Relay", "Fail", "Count"}
 
 
 async def test_a_request_that_is_none_ends_the_stream():
@@ -180,7 +196,7 @@ async def test_a_request_that_is_none_ends_the_stream():
         method = "/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources"
         call = channel.stream_stream(method)()
         await call.write(b"\xff\xff")
-        assert await call.code() == grpc.StatusCode.INVALID_ARGUMENT
+        assert await ended(call) == grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_a_request_without_type_ends_the_stream():
@@ -203,7 +219,29 @@ async def test_a_client_that_closes_its_side_ends_the_stream_well():
     async with serving(catalog=[1]) as (address, _), grpc.aio.insecure_channel(address) as channel:
         call = AggregatedDiscoveryServiceStub(channel).StreamAggregatedResources()
         await call.done_writing()
-        assert await call.code() == grpc.StatusCode.OK
+        assert await ended(call) == grpc.StatusCode.OK
+
+
+async def test_a_client_that_answers_no_pings_is_gone_and_control_without_pings_it_stays(tmp_path, monkeypatch):
+    async def followed(plane):
+        return len(await clients(plane)) == 1
+
+    async def gone():
+        return not await clients(pinging)
+
+    async with contextlib.AsyncExitStack() as stack:
+        quiet, _ = await stack.enter_async_context(serving(catalog=[1]))
+        soon = dict.fromkeys(("grpc.keepalive_time_ms", "grpc.keepalive_timeout_ms", "grpc.http2.ping_timeout_ms"), 300)
+        assert soon.keys() < dict(OPTIONS).keys()
+        monkeypatch.setattr(gossamer_mesh.control.plane, "OPTIONS", tuple({**dict(OPTIONS), **soon}.items()))
+        pinging, _ = await stack.enter_async_context(serving(catalog=[1]))
+        for number, address in enumerate((quiet, pinging)):
+            client = await stack.enter_async_context(Client(bootstrap(address), tmp_path / f"{number}.log"))
+            await client.call("catalog")
+            await until(lambda address=address: followed(address))
+            client.pause()
+        await until(gone)
+        assert await followed(quiet)
 
 
 async def test_two_hundred_streams_get_a_change():

@@ -1,21 +1,16 @@
 """Parts and instances are killed while calls run: the mesh goes on, and what was killed comes back."""
 
-import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.load import Load, build
+from harness.load import Load
 from harness.stack import Stack, eventually
 
 GET = ("-target=xds:///catalog", "-method=CatalogService/GetProduct", "-id=alpaca-throw")
 ITEMS = [{"product_id": "alpaca-throw", "quantity": 1}]
-
-
-@pytest.fixture(scope="session")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("load"))
+RATE = 200
 
 
 @pytest.fixture
@@ -30,95 +25,68 @@ def place(stack: Stack) -> dict:
     return stack.call("orders", "PlaceOrder", {"request_id": str(uuid.uuid4()), "customer_id": "a", "items": ITEMS})
 
 
-def under_load(stack: Stack, program: Path, *words: str, seconds: float, event: Callable[[], object]) -> dict:
-    """Run an event a second into a steady load, and give the load's summary."""
-    with Load(program, stack.address("control"), *words, *GET, seconds=seconds) as load:
+def under_load(
+    stack: Stack, program: Path, *words: str, event: Callable[[Load], object], afterwards: float = 3.0
+) -> dict:
+    """Have an event happen a second into a steady load that goes on afterwards, and give the load's summary."""
+    with Load(program, stack.address("control"), *words, *GET, rate=RATE) as load:
         load.run_for(1.0)
-        event()
-    assert load.summary["calls"] >= seconds * 200 * 0.95
+        event(load)
+        load.run_for(afterwards)
+    assert load.summary["ok"] >= (1.0 + afterwards) * RATE * 0.9
     return load.summary
 
 
-def test_no_call_fails_when_one_of_two_instances_is_killed(whole: Stack, program: Path) -> None:
-    summary = under_load(whole, program, seconds=6, event=lambda: whole.run("kill", "catalog-1"))
-    assert summary["failed"] == {}
+@pytest.mark.parametrize("retries", [True, False], ids=["with retries", "without"])
+def test_an_instance_killed_under_load_fails_no_call(whole: Stack, program: Path, retries: bool) -> None:
+    """The control is the same kill without retries: then some of the same calls fail."""
+    pid = whole.processes()["catalog-1"]["pid"]
+    word = f"-retries={str(retries).lower()}"
+    summary = under_load(whole, program, word, event=lambda load: load.kill(pid))
+    assert set(summary["failed"]) == (set() if retries else {"Unavailable"})
     assert len(summary["answered_by"]) == 2
 
 
-def test_control_without_retries_calls_fail_when_an_instance_is_killed(whole: Stack, program: Path) -> None:
-    def kill_often() -> None:
-        for _ in range(5):
-            eventually(lambda: whole.serves("catalog-1"))
-            whole.run("kill", "catalog-1")
-
-    summary = under_load(whole, program, "-retries=false", seconds=15, event=kill_often)
-    assert summary["failed"].get("Unavailable", 0) > 0
-
-
-def test_a_killed_instance_is_back_in_rotation_within_five_seconds(whole: Stack, program: Path) -> None:
+def test_a_killed_instance_comes_back_into_rotation(whole: Stack, program: Path) -> None:
     pid = whole.processes()["catalog-2"]["pid"]
     whole.run("kill", "catalog-2")
-    eventually(lambda: whole.processes()["catalog-2"]["pid"] not in (0, pid) and whole.serves("catalog-2"), within=5)
-    summary = under_load(whole, program, seconds=2, event=lambda: None)
+    eventually(lambda: whole.serves("catalog-2", instead_of=pid), within=60)
+    summary = under_load(whole, program, event=lambda _: None)
     assert len(summary["answered_by"]) == 2
 
 
 def test_a_restart_of_all_instances_fails_no_call_even_without_retries(whole: Stack, program: Path) -> None:
-    summary = under_load(
-        whole,
-        program,
-        "-retries=false",
-        seconds=15,
-        event=lambda: whole.run("restart", "catalog"),
-    )
+    summary = under_load(whole, program, "-retries=false", event=lambda _: whole.run("restart", "catalog"))
     assert summary["failed"] == {}
 
 
-@pytest.mark.parametrize("part", ["control", "consul", "collector"])
-def test_calls_go_on_without_a_part(whole: Stack, program: Path, part: str) -> None:
-    summary = under_load(whole, program, seconds=5, event=lambda: whole.run("kill", part))
+# Longer than the second look, which waits 8 s for what an empty Consul does not hold.
+@pytest.mark.parametrize(("part", "afterwards"), [("control", 4.0), ("collector", 4.0), ("consul", 12.0)])
+def test_calls_go_on_without_a_part(whole: Stack, program: Path, part: str, afterwards: float) -> None:
+    summary = under_load(whole, program, event=lambda _: whole.run("kill", part), afterwards=afterwards)
     assert summary["failed"] == {}
 
 
 def test_changes_are_followed_after_the_control_plane_was_killed(whole: Stack) -> None:
     whole.run("kill", "control")
-    eventually(lambda: whole.serves("control", "catalog-1", "catalog-2"), within=30)
+    eventually(lambda: whole.serves("control", "catalog-1", "catalog-2"), within=60)
     whole.run("scale", "catalog", "3")
-    eventually(lambda: "catalog-3" in whole.processes() and whole.serves("catalog-3"), within=20)
+    eventually(lambda: "catalog-3" in whole.processes() and whole.serves("catalog-3"), within=60)
     whole.run("scale", "catalog", "2")
     assert "catalog-3" not in whole.processes()
 
 
-def test_a_stopped_collector_slows_no_call(whole: Stack, program: Path) -> None:
-    pid = whole.processes()["collector"]["pid"]
-    memory = whole.processes()["orders-1"]["memory_bytes"]
-
-    def stop_it() -> None:
-        whole.run("kill", "collector", "-s", "STOP")
-
-    try:
-        summary = under_load(whole, program, seconds=6, event=stop_it)
-        placed = place(whole)
-        grown = whole.processes()["orders-1"]["memory_bytes"] - memory
-    finally:
-        whole.run("kill", "collector", "-s", "CONT")
-    assert whole.processes()["collector"]["pid"] == pid
-    assert summary["failed"] == {}
-    assert placed["order"]["id"]
-    assert grown < 20_000_000
-
-
 def test_orders_answered_before_postgres_was_killed_are_there_afterwards(whole: Stack) -> None:
     placed = [place(whole) for _ in range(3)]
-    pid = whole.processes()["postgres"]["pid"]
-    whole.run("kill", "postgres", "-s", str(int(signal.SIGKILL)))
-    refused = place(whole)
-    if "error" in refused:
-        assert refused["error"]["status"] == "UNAVAILABLE"
-        reasons = {detail.get("reason") for detail in refused["error"]["details"]}
-        assert reasons & {"STORE_UNAVAILABLE", "CATALOG_UNAVAILABLE"}
-    eventually(lambda: "order" in place(whole), within=8)
-    assert whole.processes()["postgres"]["pid"] != pid
+
+    def refused() -> dict | None:
+        whole.run("kill", "postgres", check=False)  # the pause before its next start grows: it may not run now
+        return place(whole).get("error")
+
+    error = eventually(refused, within=120)
+    assert error["status"] == "UNAVAILABLE"
+    assert {each.get("reason") for each in error["details"]} & {"STORE_UNAVAILABLE", "CATALOG_UNAVAILABLE"}
+    eventually(lambda: "order" in place(whole), within=60)
     for each in placed:
         found = whole.call("orders", "GetOrder", {"id": each["order"]["id"]})
         assert found["order"]["id"] == each["order"]["id"]

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from harness.stack import GOSSAMER, Stack, eventually
 
+from gossamer_mesh.local.folder import StateFolder
+
 CATALOG = """\
 {"time": "2026-11-23T16:00:01.123456789Z", "level": "info", "message": "one"}
 panic: four
@@ -18,8 +20,9 @@ POSTGRES = "2026-11-23 16:00:01.200 UTC [7] LOG:  ready [/tmp/x]\n"
 @pytest.fixture
 def stopped(own_stack: Stack) -> Stack:
     """Give a stack that does not run and has logs of three processes."""
-    folder = own_stack.state / "logs"
-    folder.mkdir(parents=True)
+    state = StateFolder(own_stack.state)
+    state.make()
+    folder = state.logs
     (folder / "catalog-1.log").write_text(CATALOG)
     (folder / "consul.log").write_text(CONSUL)
     (folder / "postgres.log").write_text(POSTGRES)

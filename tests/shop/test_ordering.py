@@ -153,7 +153,7 @@ def test_a_trace_of_an_order_shows_both_services_within_a_second(stack: Stack) -
         shown = stack.run("trace", trace_id, "--json", check=False)
         return json.loads(shown.stdout)["spans"] if shown.returncode == 0 else []
 
-    eventually(lambda: len(spans()) >= 3, within=5)
+    eventually(lambda: len(spans()) >= 3)
     drawn = stack.run("trace", trace_id).stdout
     assert "orders" in drawn
     assert "catalog" in drawn

@@ -1,11 +1,14 @@
 """Everything that the README tells people to type is typed here, in its order, in one shell."""
 
+import os
 import re
 import subprocess
 
 from harness.stack import ROOT, Stack
 
 README = (ROOT / "README.md").read_text()
+BIN = str(ROOT / ".venv" / "bin")
+OUTPUT_BEGINS = "--- output of command %d"
 
 
 def commands() -> list[str]:
@@ -17,11 +20,7 @@ def test_the_session_works_as_it_stands(own_stack: Stack) -> None:
     up = shell(own_stack, "make up")
     assert "is up" in up.stdout
     instance = own_stack.address("catalog-1")
-    printed = ""
-    for command in commands():
-        done = shell(own_stack, command.replace("127.0.0.1:20000", instance))
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        printed += done.stdout
+    printed = session(own_stack, [command.replace("127.0.0.1:20000", instance) for command in commands()])
     for expected in (
         "shop.catalog.v1.CatalogService",
         '"products"',
@@ -30,6 +29,13 @@ def test_the_session_works_as_it_stands(own_stack: Stack) -> None:
         "the stack is down",
     ):
         assert expected in printed
+
+
+def test_control_what_make_up_brings_is_found_only_after_the_session_s_first_line(own_stack: Stack) -> None:
+    """Else a first line that sets nothing would do as well."""
+    found = shell(own_stack, "command -v gossamer")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert f"{BIN}/gossamer" in session(own_stack, [commands()[0], "command -v gossamer"])
 
 
 def test_the_two_commands_are_targets_and_every_link_leads_somewhere() -> None:
@@ -43,21 +49,30 @@ def test_the_two_commands_are_targets_and_every_link_leads_somewhere() -> None:
 
 
 def test_calls_that_up_prints_work_when_pasted(stack: Stack) -> None:
-    printed = stack.run("up").stdout
+    printed = shell(stack, f"{BIN}/gossamer up").stdout
     pasted = [line.strip() for line in printed.splitlines() if "grpcurl -plaintext" in line]
     assert len(pasted) >= 3
-    for line in pasted:
-        done = shell(stack, line)
-        assert done.returncode == 0, f"{line}: {done.stderr}"
+    session(stack, pasted)
 
 
-def shell(stack: Stack, command: str) -> subprocess.CompletedProcess[str]:
-    path = f"{ROOT}/.venv/bin:{stack.environment['PATH']}"
-    environment = {**stack.environment, "PATH": path}
+def session(stack: Stack, lines: list[str]) -> str:
+    """Type lines into one shell and give what they print; the first that fails ends it."""
+    script = [f"echo {OUTPUT_BEGINS % number!r}\n{line}" for number, line in enumerate(lines, 1)]
+    done = shell(stack, "\n".join(["set -e", *script]))
+    number = done.stdout.count(OUTPUT_BEGINS.removesuffix("%d"))
+    assert done.returncode == 0, f"{lines[number - 1]}: {done.stdout}{done.stderr}"
+    assert number == len(lines)
+    return done.stdout
+
+
+def shell(stack: Stack, script: str) -> subprocess.CompletedProcess[str]:
+    """Run a script in a shell of a person who has never set anything up for this checkout."""
+    path = [folder for folder in stack.environment["PATH"].split(os.pathsep) if folder != BIN]
     return subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", script],
         cwd=ROOT,
-        env=environment,
+        env={**stack.environment, "PATH": os.pathsep.join(path)},
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=600,

@@ -1,5 +1,5 @@
 // The probe program of the Go kit: gossamer.probe.v1.ProbeService, written with the kit and nothing else, so that
-// tests/conformance can watch the kit from outside.
+// tests/conformance can watch the kit from outside. PROBE_JOIN_AFTER, in seconds, is how long it serves before it joins.
 package main
 
 import (
@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,8 @@ func run(ctx context.Context) error {
 	if err := k.Serve(); err != nil {
 		return err
 	}
+	later, _ := strconv.Atoi(os.Getenv("PROBE_JOIN_AFTER"))
+	time.Sleep(time.Duration(later) * time.Second)
 	if err := k.Join(ctx); err != nil {
 		return err
 	}

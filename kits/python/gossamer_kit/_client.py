@@ -16,7 +16,7 @@ from gossamer_kit import _recording, _spans
 from gossamer_kit._call import current_trace, incoming, limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from gossamer_kit._config import Config
 
@@ -53,15 +53,15 @@ class Channel:
 
     def unary_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes one message and gives a stream."""
-        return self._method(path, self._channel.unary_stream(path, *args, **kwargs), ResponseStream)
+        return self._method(path, self._channel.unary_stream(path, *args, **kwargs), Stream)
 
     def stream_unary(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes a stream and gives one message."""
-        return self._method(path, self._channel.stream_unary(path, *args, **kwargs), _same)
+        return self._method(path, self._channel.stream_unary(path, *args, **kwargs), Stream)
 
     def stream_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes a stream and gives a stream."""
-        return self._method(path, self._channel.stream_stream(path, *args, **kwargs), ResponseStream)
+        return self._method(path, self._channel.stream_stream(path, *args, **kwargs), Stream)
 
     def _method(self, path: str, inner: Any, shape: Callable[[Any], Any]) -> Callable[..., Any]:
         method = _recording.Method(self._recorder, path, {"server.address": self._service})
@@ -93,14 +93,17 @@ class Channel:
         return call
 
 
-class ResponseStream:
-    """A stream of responses. Dropped before its end, it is cancelled at once and not when memory is next collected."""
+class Stream:
+    """A call that streams. Dropped before its end, it is cancelled at once and not when memory is next collected."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
         self._responses: Any = None
 
-    def __aiter__(self) -> ResponseStream:
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return (yield from self._call.__await__())  # by a generator, which keeps this object until there is an answer
+
+    def __aiter__(self) -> Stream:
         return self
 
     async def __anext__(self) -> Any:

@@ -18,8 +18,11 @@ from gossamer_kit._errors import ConfigError
 
 T = TypeVar("T")
 
-_DURATION = re.compile(r"(\d+(?:\.\d*)?)(ns|us|ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ns|us|ms|s|m|h)")
 _SECONDS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_SHORTEST, _LONGEST = 1e-9, 2**63 / 1e9  # as Go counts: nanoseconds in 64 bits
+_MOST_MILLISECONDS = 2**31 - 1
+_HOST_PORT = re.compile(r"(?:\[([^\[\]]+)\]|([^:\[\]]+)):([0-9]+)")
 _MAX_PORT = 65535
 _REQUIRED = ""  # a default that no variable that may be left out has
 
@@ -157,13 +160,13 @@ def _duration(text: str) -> float:
     """Parse a positive duration as Go writes it, e.g. 5s, 500ms, 1m30s."""
     parts = _DURATION.findall(text)
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    if "".join(number + unit for number, unit in parts) != text or seconds <= 0:
+    if "".join(number + unit for number, unit in parts) != text or not _SHORTEST <= seconds < _LONGEST:
         raise ValueError("expected a time above zero with its unit, such as 5s or 500ms")
     return seconds
 
 
 def _milliseconds(text: str) -> float:
-    if not text.isdecimal() or not int(text):
+    if not re.fullmatch(r"[0-9]+", text) or not 0 < int(text) <= _MOST_MILLISECONDS:
         raise ValueError("expected a whole number of milliseconds above zero, such as 200")
     return int(text) / 1000
 
@@ -175,13 +178,9 @@ def _sampler(text: str) -> str:
 
 
 def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1
-    if not 0 <= share <= 1:
+    if not re.fullmatch(r"[0-9]*\.?[0-9]+", text) or float(text) > 1:
         raise ValueError("expected a share from 0 to 1, such as 0.01")
-    return share
+    return float(text)
 
 
 def _address(text: str) -> str:
@@ -195,11 +194,10 @@ def _address(text: str) -> str:
 
 
 def _host_port(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or int(port) > _MAX_PORT:
+    found = _HOST_PORT.fullmatch(text)
+    if found is None or int(found[3]) > _MAX_PORT:
         raise ValueError("expected host:port")
-    return host, int(port)
+    return found[1] or found[2], int(found[3])
 
 
 def _listen(text: str) -> tuple[str, int]:
@@ -213,18 +211,20 @@ def _listen(text: str) -> tuple[str, int]:
 def _discovery(text: str) -> Mapping[str, tuple[str, ...]] | None:
     if text == "xds":
         return None
-    kind, _, pairs = text.partition(":")
+    kind, colon, pairs = text.partition(":")
     problem = "expected xds or static:service=host:port,..."
-    if kind != "static":
+    if kind + colon != "static:":
         raise ValueError(problem)
     found: dict[str, tuple[str, ...]] = {}
     for pair in filter(None, pairs.split(",")):
         service, _, address = pair.partition("=")
         try:
             _service_name(service)
-            _host_port(address)
+            _, port = _host_port(address)
         except ValueError:
             raise ValueError(problem) from None
+        if port == 0:
+            raise ValueError(problem)
         found[service] = (*found.get(service, ()), address)
     return found
 

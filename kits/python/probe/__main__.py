@@ -1,8 +1,12 @@
-"""The Python kit's probe: serves gossamer.probe.v1.ProbeService, so that the kit can be watched from outside."""
+"""The Python kit's probe: serves gossamer.probe.v1.ProbeService, so that the kit can be watched from outside.
+
+PROBE_JOIN_AFTER, in seconds, is how long it serves before it joins.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -134,6 +138,7 @@ async def _sum(stub: Any, *, abandon: bool) -> None:
         await call.write(pb.SumRequest(number=number))
         if abandon:
             return
+    await call.done_writing()
     await call
 
 
@@ -152,6 +157,7 @@ async def main() -> None:
     """Configure, serve, join, wait."""
     async with Kit(Config.from_environment()) as kit:
         await kit.serve(add_ProbeServiceServicer_to_server, Probe(kit))
+        await asyncio.sleep(float(os.environ.get("PROBE_JOIN_AFTER", "0")))
         await kit.join()
         await kit.wait()
 

@@ -114,6 +114,18 @@ async def test_a_stream_left_halfway_is_cancelled_and_ends_its_spans_at_once(pai
     assert probe.stopped.is_set()
 
 
+async def test_a_stream_of_requests_left_halfway_is_cancelled_at_once(pair) -> None:
+    running = await pair(Probe())
+    gc.disable()
+    try:
+        await running.stub.Sum().write(pb.SumRequest(number=1))
+        await ended(running, 1)
+    finally:
+        gc.enable()
+    [client] = running.spans("CLIENT")
+    assert client.attributes["rpc.response.status_code"] == "CANCELLED"
+
+
 async def test_a_stream_that_is_only_held_by_what_it_is_asked_goes_on(pair) -> None:
     running = await pair(Probe())
     gc.collect()

@@ -1,5 +1,8 @@
 """Asks the control plane of the running stack what it knows."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import grpc
 
 from gossamer.mesh.v1 import mesh_pb2 as pb
@@ -17,12 +20,22 @@ def services(control: str) -> list[pb.Service]:
     """
     with grpc.insecure_channel(control) as channel:
         try:
-            answer = MeshServiceStub(channel).ListServices(pb.ListServicesRequest(), timeout=ANSWERS_WITHIN_S)
+            pages = _pages(MeshServiceStub(channel).ListServices, pb.ListServicesRequest())
+            return [service for page in pages for service in page.services]
         except grpc.RpcError as error:
             raise Problem(
                 f"the control plane at {control} does not answer ({error.code().name}); see: gossamer ps"
             ) from error
-        return list(answer.services)
+
+
+def _pages(call: Callable[..., Any], request: Any) -> Iterator[Any]:
+    """Give every page of a list."""
+    while True:
+        page = call(request, timeout=ANSWERS_WITHIN_S)
+        yield page
+        if not page.next_page_token:
+            return
+        request.page_token = page.next_page_token
 
 
 def health(control: str) -> dict[str, str]:
@@ -44,7 +57,8 @@ def trouble(control: str) -> list[str]:
         with grpc.insecure_channel(control) as channel:
             stub = MeshServiceStub(channel)
             status = stub.GetStatus(pb.GetStatusRequest(), timeout=ANSWERS_WITHIN_S)
-            clients = stub.ListClients(pb.ListClientsRequest(), timeout=ANSWERS_WITHIN_S).clients
+            pages = _pages(stub.ListClients, pb.ListClientsRequest())
+            clients = [client for page in pages for client in page.clients]
     except grpc.RpcError as error:
         return [f"the control plane at {control} does not answer ({error.code().name})"]
     lines = []

@@ -50,12 +50,14 @@ async def _collect(settings: Settings) -> None:
                 "warning",
                 f"{settings.store} was no sound store: set aside as {store.aside}; going on with an empty one",
             )
-        async with Intake(store, log) as intake, contextlib.AsyncExitStack() as stack:
+        async with Intake(store, log, on_failure=stop.set) as intake, contextlib.AsyncExitStack() as stack:
             addresses = await _listen(settings, intake, stack)
             sys.stdout.write(_line("info", "announce", addresses=addresses) + "\n")
             sys.stdout.flush()
             await stop.wait()
             log("info", "stopping")
+        if intake.has_failed:
+            raise Problem("the collector's writer failed, as its log says: start the collector again")
 
 
 async def _listen(settings: Settings, intake: Intake, stack: contextlib.AsyncExitStack) -> dict[str, str]:
@@ -88,8 +90,10 @@ async def _serving(app: web.Application, address: Address, flag: str) -> AsyncIt
 
 
 def log(level: str, message: str, /, **fields: object) -> None:
-    """Write one JSON line on standard error."""
-    sys.stderr.write(_line(level, message, **fields) + "\n")
+    """Write one JSON line on standard error; what can't be written is lost, as nothing may depend on a log."""
+    line = _line(level, message, **fields) + "\n"
+    with contextlib.suppress(OSError):  # past Python's buffer, which would keep it and fail again at the end
+        os.write(sys.stderr.fileno(), line.encode(errors="backslashreplace"))
 
 
 def _line(level: str, message: str, **fields: Any) -> str:

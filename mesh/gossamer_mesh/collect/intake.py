@@ -1,29 +1,40 @@
 """Takes payloads from the receivers, and stores them in one writer thread, many in one transaction.
 
 A sender is answered when its spans are stored, so what was acknowledged can be read at once and survives a crash of
-the process. What waits is bounded by bytes: beyond, the sender is asked to come again (``Overloaded``). A full disk
-asks the same, for as long as it lasts.
+the process. What is in memory is bounded: few bodies arrive at a time, and what waits is counted in bytes. Beyond, the
+sender is asked to come again (``Overloaded``). A full disk asks the same, for as long as it lasts. If the thread itself
+fails, the process has to end: it would take in what nobody stores.
 """
 
 import asyncio
+import contextlib
 import threading
 import time
 import traceback
 from collections import deque
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, Self
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, Self, TypeVar
 
 from gossamer_mesh.collect import otlp, spans
-from gossamer_mesh.collect.store import Damaged, Store, StoreError, TooLarge, Unavailable
+from gossamer_mesh.collect.store import Damaged, Store, StoreError, TooLarge
 
 MAX_WAITING: Final = 16 * 2**20
 """Bytes of payloads that may wait for the writer."""
+
+ARRIVALS: Final = 8
+"""Bodies that may arrive at a time, since each may be as long as the longest until it is there."""
+
+ARRIVAL_SECONDS: Final = 5.0
+"""How long a body may wait for its turn and arrive; less than exporters wait for their answer."""
 
 RETRY_SECONDS: Final = 1
 """When a sender that was turned away may come again."""
 
 _BATCH: Final = 4 * 2**20  # bytes of payloads in one transaction
 _TRIM_SECONDS: Final = 5.0  # between two looks for spans that are too old; less if none may grow that old
+
+T = TypeVar("T")
 
 
 class Overloaded(Exception):  # noqa: N818 - an adjective of the collector
@@ -59,19 +70,31 @@ class Outcome:
 
 @dataclass(slots=True)
 class _Parcel:
+    signal: otlp.Signal[Any]
     payload: bytes
     encoding: otlp.Encoding
     answer: asyncio.Future[Outcome]
-    rows: spans.Rows | None = None
+    rows: spans.Rows = field(default_factory=spans.Rows)
 
 
 class Intake:
-    """The queue and the thread before a store. Use as an asynchronous context manager; leaving it stores what waits."""
+    """The queue and the thread before a store. Use as an asynchronous context manager; leaving it stores what waits.
 
-    def __init__(self, store: Store, log: Log) -> None:
+    Args:
+        store: where spans go.
+        log: says what fails; its own failures are none of the writer's.
+        on_failure: called in the event loop when the writer has ended though it should not; ``has_failed`` is set.
+    """
+
+    def __init__(self, store: Store, log: Log, *, on_failure: Callable[[], None]) -> None:
         self.counts = Counts()
+        self.has_failed = False
+        """Whether the writer has ended though it should not: nothing is stored any more."""
         self._store = store
         self._log = log
+        self._on_failure = on_failure
+        self._aside = store.aside
+        self._arrivals = asyncio.Semaphore(ARRIVALS)
         self._parcels: deque[_Parcel] = deque()
         self._waiting = 0
         self._changed = threading.Condition()
@@ -102,6 +125,20 @@ class Intake:
         """Why nothing can be stored at present; empty when all is well."""
         return self._failing
 
+    @contextlib.asynccontextmanager
+    async def arrival(self) -> AsyncIterator[None]:
+        """Wait for a turn to read a body, and have it while the body is read.
+
+        Raises:
+            Overloaded: all of that took too long.
+        """
+        try:
+            async with asyncio.timeout(ARRIVAL_SECONDS), self._arrivals:
+                yield
+        except TimeoutError as error:
+            self.counts.turned_away += 1
+            raise Overloaded(f"the request did not arrive within {ARRIVAL_SECONDS:.0f} s") from error
+
     async def take(self, signal: otlp.Signal[Any], payload: bytes, encoding: otlp.Encoding) -> otlp.Response:
         """Store the spans of a payload; metrics and logs are counted, and go no further yet.
 
@@ -109,28 +146,38 @@ class Intake:
             otlp.Malformed: the payload is no request of this signal.
             Overloaded: nothing was stored; the sender should come again.
         """
-        if signal is otlp.TRACES:
-            outcome = await self._offer(payload, encoding)
-            return otlp.trace_response(outcome.rejected, outcome.reason)
-        found = otlp.count(otlp.decode(signal, payload, encoding))
-        setattr(self.counts, signal.name, getattr(self.counts, signal.name) + found)
-        return signal.response()
+        outcome = await self._offer(_Parcel(signal, payload, encoding, self._loop.create_future()))
+        return otlp.trace_response(outcome.rejected, outcome.reason) if signal is otlp.TRACES else signal.response()
 
-    async def _offer(self, payload: bytes, encoding: otlp.Encoding) -> Outcome:
-        parcel = _Parcel(payload, encoding, self._loop.create_future())
+    async def _offer(self, parcel: _Parcel) -> Outcome:
+        size = len(parcel.payload)
         with self._changed:
-            if self._closing or self._waiting + len(payload) > MAX_WAITING:
+            if self._closing or self._waiting + size > MAX_WAITING:
                 self.counts.turned_away += 1
                 raise Overloaded(f"the collector has {self._waiting} bytes waiting to be stored")
-            self._waiting += len(payload)
+            self._waiting += size
             self._parcels.append(parcel)
             self._changed.notify()
         return await parcel.answer
 
     def _run(self) -> None:
-        while (batch := self._take()) is not None:
-            self._process(batch)
-            self._trim()
+        try:
+            while (batch := self._take()) is not None:
+                self._process(batch)
+                self._trim()
+                self._tell_aside()
+        except BaseException:  # noqa: BLE001 - whatever it was, senders must not wait for a thread that is gone
+            self._say("error", "the collector ends because of a fault in its writer", stack=traceback.format_exc())
+            self._loop.call_soon_threadsafe(self._fail)
+
+    def _fail(self) -> None:
+        self.has_failed = True
+        with self._changed:
+            self._closing = True
+            left = list(self._parcels)
+            self._parcels.clear()
+        _answer([(parcel, Overloaded("the collector is ending")) for parcel in left])
+        self._on_failure()
 
     def _take(self) -> list[_Parcel] | None:
         """Wait for parcels, at most until the next trimming is due; None when all is done."""
@@ -151,7 +198,7 @@ class Intake:
         try:
             answers = self._store_batch(batch)
         except Exception as error:  # noqa: BLE001 - one payload must not end the only writer
-            self._log(
+            self._say(
                 "error", "spans were not stored because of a fault in the collector", stack=traceback.format_exc()
             )
             answers = [(parcel, Overloaded(f"a fault in the collector: {type(error).__name__}")) for parcel in batch]
@@ -165,12 +212,17 @@ class Intake:
         good = []
         for parcel in batch:
             try:
-                parcel.rows = _rows(parcel)
-                good.append(parcel)
+                request = otlp.decode(parcel.signal, parcel.payload, parcel.encoding)
             except otlp.Malformed as error:
                 answers.append((parcel, error))
+                continue
+            if parcel.signal is otlp.TRACES:
+                parcel.rows = spans.rows(request)
+                good.append(parcel)
+            else:
+                answers.append((parcel, self._count(parcel.signal, request)))
         try:
-            self._append([row for parcel in good if parcel.rows for row in parcel.rows.spans])
+            self._append([row for parcel in good for row in parcel.rows.spans])
         except TooLarge:
             if len(good) > 1:  # together they are too many: each on its own
                 return answers + [answer for parcel in good for answer in self._store_batch([parcel])]
@@ -179,55 +231,67 @@ class Intake:
             self._note(str(error))
             self.counts.turned_away += len(good)
             return answers + [(parcel, Overloaded(str(error))) for parcel in good]
-        self._note("")
         return answers + [(parcel, self._accept(parcel)) for parcel in good]
 
     def _append(self, rows: list[spans.SpanRow]) -> None:
         if not rows:
             return
-        try:
-            new = self._store.append(rows)
-        except Damaged as error:
-            self._store.start_over()
-            self._log("error", f"{error}: set aside as {self._store.aside}; going on with an empty store")
-            new = self._store.append(rows)
+        new = self._mending(lambda: self._store.append(rows))
+        self._note("")
         self.counts.spans += new
         self.counts.duplicates += len(rows) - new
 
+    def _mending(self, act: Callable[[], T]) -> T:
+        """Act on the store; if that is damaged, on an empty one in its place."""
+        try:
+            return act()
+        except Damaged:
+            self._store.start_over()
+            return act()
+
+    def _count(self, signal: otlp.Signal[Any], request: otlp.Request) -> Outcome:
+        setattr(self.counts, signal.name, getattr(self.counts, signal.name) + otlp.count(request))
+        return Outcome(rejected=0, reason="")
+
     def _accept(self, parcel: _Parcel) -> Outcome:
-        rows = parcel.rows or spans.Rows()
-        self.counts.rejected += rows.rejected
-        return Outcome(rejected=rows.rejected, reason=rows.reason)
+        self.counts.rejected += parcel.rows.rejected
+        return Outcome(rejected=parcel.rows.rejected, reason=parcel.rows.reason)
 
     def _reject(self, parcel: _Parcel) -> Outcome:
-        rows = parcel.rows or spans.Rows()
-        rejected = rows.rejected + len(rows.spans)
+        rejected = parcel.rows.rejected + len(parcel.rows.spans)
         self.counts.rejected += rejected
         return Outcome(rejected=rejected, reason=f"more than the store's --max-bytes {self._store.max_bytes} can hold")
 
     def _note(self, failing: str) -> None:
         """Log once when storing begins to fail, and once when it works again."""
         if failing and not self._failing:
-            self._log("error", f"spans can't be stored: {failing}; senders are asked to come again")
+            self._say("error", f"spans can't be stored: {failing}; senders are asked to come again")
         elif self._failing and not failing:
-            self._log("info", "spans are stored again")
+            self._say("info", "spans are stored again")
         self._failing = failing
 
     def _trim(self) -> None:
-        now = time.monotonic()
         try:
-            if now - self._trimmed > self._trim_seconds or self._store.is_crowded:
-                self._trimmed = now
-                self._store.trim()
-        except Unavailable as error:
+            self._mending(self._trim_when_due)
+        except StoreError as error:
             self._note(str(error))
-        except Damaged:
-            self._store.start_over()
-            self._log("error", f"the store was damaged: set aside as {self._store.aside}; going on with an empty one")
 
+    def _trim_when_due(self) -> None:
+        now = time.monotonic()
+        is_due = now - self._trimmed > self._trim_seconds
+        if is_due or self._store.is_crowded or self._store.has_long_log:
+            self._trimmed = now
+            self._store.trim()
 
-def _rows(parcel: _Parcel) -> spans.Rows:
-    return spans.rows(otlp.decode(otlp.TRACES, parcel.payload, parcel.encoding))
+    def _tell_aside(self) -> None:
+        if self._store.aside != self._aside:
+            self._aside = self._store.aside
+            self._say("error", f"the store was damaged: set aside as {self._aside}; going on with an empty store")
+
+    def _say(self, level: str, message: str, **fields: object) -> None:
+        """Log; what can't be, on a full disk for instance, is lost, as senders wait for this thread."""
+        with contextlib.suppress(OSError):
+            self._log(level, message, **fields)
 
 
 def _answer(answers: list[tuple[_Parcel, Outcome | Exception]]) -> None:

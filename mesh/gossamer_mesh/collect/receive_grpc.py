@@ -17,7 +17,8 @@ _GRACE: Final = 2.0
 _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),  # a port in use must fail
     ("grpc.max_receive_message_length", otlp.MAX_PAYLOAD),
-    ("grpc.max_concurrent_streams", 32),  # what a connection may have in memory before the queue is asked
+    ("grpc.max_concurrent_streams", 32),  # what a connection may have in memory before the queue is asked ...
+    ("grpc.http2.bdp_probe", 0),  # ... and of each no more than 64 KiB ahead, as windows don't grow
 )
 
 Context = grpc.aio.ServicerContext[bytes, otlp.Response]

@@ -40,8 +40,9 @@ async def _answer(
     request: web.Request, signal: otlp.Signal[Any], encoding: otlp.Encoding, intake: Intake
 ) -> web.Response:
     try:
-        response = await intake.take(signal, await _body(request), encoding)
-        return _written(200, response, encoding)
+        async with intake.arrival():
+            payload = await _body(request)
+        return _written(200, await intake.take(signal, payload, encoding), encoding)
     except otlp.Malformed as error:
         return _written(400, otlp.malformed(str(error)), encoding)
     except web.HTTPRequestEntityTooLarge:

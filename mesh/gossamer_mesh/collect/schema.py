@@ -16,6 +16,9 @@ PAGE_BYTES: Final = 4096
 LOG_BYTES: Final = 4 * 2**20
 """What the write-ahead log shrinks to after each checkpoint."""
 
+MAX_LOG_BYTES: Final = 32 * 2**20
+"""Beyond this, questions that keep the log from shrinking are ended, and nothing is stored until it has shrunk."""
+
 _BUSY_SECONDS: Final = 0.25
 _UNSOUND: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -101,13 +104,29 @@ def open_reader(path: Path) -> sqlite3.Connection:
     return database
 
 
+def log_bytes(path: Path) -> int:
+    """Tell how long the write-ahead log beside the file is."""
+    try:
+        return path.with_name(path.name + "-wal").stat().st_size
+    except OSError:  # there is none; or the disk fails, and then whoever writes to it hears so
+        return 0
+
+
 def set_aside(path: Path) -> Path:
-    """Move a file that is not sound out of the way, with its log, and say where to."""
+    """Move a file that is not sound out of the way, with its log, and say where to.
+
+    Raises:
+        Problem: the folder can't be written.
+    """
     aside = path.with_name(f"{path.name}.unsound-{time.strftime('%Y%m%dT%H%M%S')}-{time.monotonic_ns() % 10**6:06}")
-    for suffix in ("", "-wal", "-shm"):
-        part = path.with_name(path.name + suffix)
-        if part.exists():
-            part.rename(aside.with_name(aside.name + suffix))
+    try:
+        for suffix in ("-shm", "-wal", ""):  # a log that stayed behind would be written into the next file
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(aside.with_name(aside.name + suffix))
+    except OSError as error:
+        reason = f"is damaged and can't be set aside ({error.strerror})"
+        raise Problem(f"--store {path}: {reason}: make its folder writable, or pass another path") from error
     return aside
 
 

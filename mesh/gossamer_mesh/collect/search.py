@@ -1,6 +1,7 @@
 """Reads the store: each question opens the file, asks under a deadline, and closes it. Never writes.
 
-Every answer is bounded: in traces by the question, in spans a trace and in bytes by this file.
+Every answer is bounded: in traces by the question, in spans a trace and in bytes by this file. While a question is
+open, the writer's log can't shrink; one that is still open when the log has grown too long is ended.
 """
 
 import contextlib
@@ -38,7 +39,7 @@ GROUP BY 1, 2 ORDER BY 1, 2
 
 
 class SearchError(Exception):
-    """A question could not be answered: it took too long, or the file can't be read."""
+    """A question could not be answered: it took too long, kept the log too long, or the file can't be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,16 +103,20 @@ class Search:
     @contextlib.contextmanager
     def _asking(self) -> Iterator[sqlite3.Connection]:
         deadline = time.monotonic() + DEADLINE
+
+        def is_over() -> bool:
+            return time.monotonic() > deadline or schema.log_bytes(self._path) > schema.MAX_LOG_BYTES
+
         try:
             with contextlib.closing(schema.open_reader(self._path)) as database:
-                database.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+                database.set_progress_handler(is_over, _STEPS)
                 database.execute("BEGIN")  # one snapshot for all statements of a question
                 yield database
         except sqlite3.Error as error:
             if schema.code_of(error) == sqlite3.SQLITE_INTERRUPT:
-                raise SearchError(
-                    f"no answer within {DEADLINE:.0f} s: ask for a shorter time or fewer traces"
-                ) from error
+                late = time.monotonic() > deadline
+                found = f"no answer within {DEADLINE:.0f} s" if late else "gave way to spans that have to be stored"
+                raise SearchError(f"{found}: ask for a shorter time or fewer traces") from error
             raise SearchError(f"the store can't be read: {error}") from error
 
 

@@ -17,6 +17,7 @@ from typing import Final, Self
 
 from gossamer_mesh.collect import schema
 from gossamer_mesh.collect.spans import Process, SpanRow
+from gossamer_mesh.errors import Problem
 
 MIN_BYTES: Final = 2**20
 """The smallest bound of a store."""
@@ -39,7 +40,7 @@ class StoreError(Exception):
     """Spans could not be stored.
 
     StoreError
-    ├── Unavailable   not now (disk full, file locked): the sender may try again
+    ├── Unavailable   not now (disk full, file locked, log too long): the sender may try again
     ├── TooLarge      never: these spans alone exceed the store's bound
     └── Damaged       the file is not sound: ``Store.start_over``, then try again
     """
@@ -62,7 +63,8 @@ class Store:
 
     Args:
         path: the file; its log (``-wal``, ``-shm``) and its lock (``.lock``) stand beside it.
-        max_bytes: bound of the file; the log beside it stays within a few MiB.
+        max_bytes: bound of the file; the log beside it has a few MiB, and never more than ``schema.MAX_LOG_BYTES`` and
+            one transaction.
         max_age: seconds after which a span leaves, counted from its arrival.
 
     Raises:
@@ -80,9 +82,12 @@ class Store:
         self._lock = schema.lock(path)
         try:
             self._database = self._open()
+            self._is_open = True
             self._give_back()
-        except BaseException:
+        except BaseException as error:
             os.close(self._lock)
+            if isinstance(error, StoreError):
+                raise Problem(f"--store {error}: free the disk, or pass another path") from error
             raise
 
     def __enter__(self) -> Self:
@@ -98,12 +103,20 @@ class Store:
         os.close(self._lock)
 
     def start_over(self) -> None:
-        """Set a damaged file aside and go on with an empty one."""
+        """Set a damaged file aside and go on with an empty one.
+
+        Raises:
+            Unavailable: not now; the next ``append`` or ``trim`` opens what is there then.
+        """
         with contextlib.suppress(sqlite3.Error):
             self._database.close()
+        self._is_open = False
         self._forget_ids()
-        self.aside = schema.set_aside(self.path)
-        self._database = self._open()
+        try:
+            self.aside = schema.set_aside(self.path)
+        except Problem as error:
+            raise Unavailable(str(error)) from error
+        self._ensure_open()
 
     def append(self, rows: Sequence[SpanRow], *, now: float | None = None) -> int:
         """Store spans, all or none; one that is there already is left as it is.
@@ -116,6 +129,7 @@ class Store:
         """
         received = int(time.time() if now is None else now)
         size = sum(len(row.body) for row in rows)
+        self._ensure_open()
         for level in (math.inf, self.max_bytes * _ROOMY - 2 * size, 0):  # as it is; with room for them; empty
             self._shrink_to(level)
             try:
@@ -139,6 +153,7 @@ class Store:
         """
         horizon = (time.time() if now is None else now) - self.max_age
         removed = 0
+        self._ensure_open()
         while step := self._remove_oldest(horizon=horizon):
             removed += step
         if self.is_crowded:
@@ -151,6 +166,11 @@ class Store:
     def is_crowded(self) -> bool:
         """Whether the oldest spans have to leave soon."""
         return self.used_bytes > self.max_bytes * _FULL
+
+    @property
+    def has_long_log(self) -> bool:
+        """Whether the log has to be written back before anything else is stored; ``trim`` does."""
+        return schema.log_bytes(self.path) > schema.MAX_LOG_BYTES
 
     @property
     def used_bytes(self) -> int:
@@ -233,6 +253,7 @@ class Store:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         try:
+            self._shorten_log()
             self._database.execute("BEGIN IMMEDIATE")
             yield
             self._database.execute("COMMIT")
@@ -243,6 +264,14 @@ class Store:
             raise
         if len(self._processes) + len(self._operations) > _CACHED_IDS:
             self._forget_ids()
+
+    def _shorten_log(self) -> None:
+        """Write a long log back into the file. Whoever reads it hinders that; our own readers give way (``search``)."""
+        if not self.has_long_log:
+            return
+        busy, _, _ = self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise Unavailable(f"{self.path}: its log has grown too long, and can't shrink while the file is being read")
 
     def _roll_back(self) -> None:
         self._forget_ids()
@@ -278,10 +307,18 @@ class Store:
         except (StoreError, sqlite3.Error):
             self.start_over()
 
+    def _ensure_open(self) -> None:
+        if self._is_open:
+            return
+        try:
+            self._database = self._open()
+        except Problem as error:
+            raise Unavailable(str(error)) from error
+        self._is_open = True
+
     def _open(self) -> sqlite3.Connection:
         try:
-            database = schema.open_writer(self.path, self.max_bytes)
+            return schema.open_writer(self.path, self.max_bytes)
         except schema.UnsoundError:
             self.aside = schema.set_aside(self.path)
-            database = schema.open_writer(self.path, self.max_bytes)
-        return database
+            return schema.open_writer(self.path, self.max_bytes)

@@ -1,7 +1,5 @@
 """Our own words -> the messages of gossamer.mesh.v1. Pure."""
 
-from collections.abc import Iterable
-
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -24,11 +22,6 @@ TYPES = {
     Type.CLUSTER: mesh_pb2.RESOURCE_TYPE_CLUSTER,
     Type.CLUSTER_LOAD_ASSIGNMENT: mesh_pb2.RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT,
 }
-
-
-def services(mesh: model.Mesh) -> list[mesh_pb2.Service]:
-    """List the services that are there, in the order of their names."""
-    return [service(each) for each in mesh.present]
 
 
 def service(known: model.Service) -> mesh_pb2.Service:
@@ -73,12 +66,8 @@ def _held(held: Held) -> mesh_pb2.HeldRemoval:
     return mesh_pb2.HeldRemoval(service=held.service, instances_before=held.before, instances_after=held.after)
 
 
-def clients(streams: Iterable[Stream]) -> list[mesh_pb2.Client]:
-    """Show the streams in their order."""
-    return [_client(stream) for stream in streams]
-
-
-def _client(stream: Stream) -> mesh_pb2.Client:
+def client(stream: Stream) -> mesh_pb2.Client:
+    """Show one stream with what its client follows."""
     connect_time = Timestamp()
     connect_time.FromDatetime(stream.connect_time)
     return mesh_pb2.Client(

@@ -38,6 +38,11 @@ OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    # a client whose machine or network is gone is no client: without pings it would stay one for hours
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # without it the one above has no effect (grpcio 1.85.1)
+    ("grpc.http2.max_pings_without_data", 0),  # any number: an idle stream has no data
 )
 
 

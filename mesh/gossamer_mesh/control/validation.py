@@ -2,7 +2,8 @@
 
 import asyncio
 import importlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.any_pb2 import Any as Packed
@@ -19,12 +20,13 @@ async def require_valid(request: Message, context: grpc.aio.ServicerContext[Any,
     # 13 MB that a control plane nobody asks does without; in a thread, because streams must not wait for 0.2 s
     protovalidate = await asyncio.to_thread(importlib.import_module, "protovalidate")
     violations = protovalidate.collect_violations(request)
-    if not violations:
-        return
-    fields = [
-        BadRequest.FieldViolation(field=_path(violation.proto.field), description=violation.proto.message)
-        for violation in violations
-    ]
+    if violations:
+        await refuse(context, {_path(violation.proto.field): violation.proto.message for violation in violations})
+
+
+async def refuse(context: grpc.aio.ServicerContext[Any, Any], reasons: Mapping[str, str]) -> NoReturn:
+    """Abort the call with INVALID_ARGUMENT, and what is wrong with each of these fields."""
+    fields = [BadRequest.FieldViolation(field=field, description=reason) for field, reason in reasons.items()]
     details = [ErrorInfo(reason="INVALID_REQUEST", domain=DOMAIN), BadRequest(field_violations=fields)]
     message = "; ".join(f"{field.field}: {field.description}" for field in fields)
     status = Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=message)
@@ -33,6 +35,7 @@ async def require_valid(request: Message, context: grpc.aio.ServicerContext[Any,
         packed.Pack(detail)
         status.details.append(packed)
     await context.abort_with_status(rpc_status.to_status(status))
+    raise AssertionError  # never reached: aborting raises
 
 
 def _path(field: Any) -> str:

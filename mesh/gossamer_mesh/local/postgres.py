@@ -30,6 +30,7 @@ import secrets
 import shutil
 import signal
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -79,6 +80,14 @@ SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+
+BECOME = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 _SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _POLL = 0.05
@@ -130,15 +139,13 @@ class Postgres:
     def command(self) -> list[str]:
         """The argument vector that runs PostgreSQL in the foreground, logging to standard error."""
         settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-        return [self._program("postgres"), "-D", str(self.data.resolve()), f"--port={self.port}", *settings]
+        server = [self._program("postgres"), "-D", str(self.data.resolve()), f"--port={self.port}", *settings]
+        return self._as_account(server)
 
     @property
     def process_options(self) -> dict[str, Any]:
-        """Keyword arguments for `asyncio.create_subprocess_exec`: folder, environment, and for root the user."""
-        options: dict[str, Any] = {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}}
-        if self.account:
-            options |= {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
-        return options
+        """Keyword arguments for `asyncio.create_subprocess_exec`: folder and environment."""
+        return {"cwd": "/", "env": {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}}
 
     async def ready(self) -> bool:
         """Tell whether it answers queries now. Raises PostgresError when another server has its port."""
@@ -199,6 +206,16 @@ class Postgres:
             raise PostgresError("the programs of PostgreSQL are not chosen yet: call prepare first")
         return str(self._programs / name)
 
+    def _as_account(self, command: list[str]) -> list[str]:
+        """Have a command of root's become the account before it is what it is.
+
+        Not by asking for another user when it is started: for that Python forks itself whole, and the handlers that
+        gRPC then runs crash a child in some hundreds while gRPC is busy.
+        """
+        if self.account is None:
+            return command
+        return [sys.executable, "-I", "-S", "-c", BECOME, str(self.account.uid), str(self.account.gid), *command]
+
     async def _usable_programs(self) -> Path:
         programs = await find_programs(self._given, account=self.account)
         if self.account is None or reachable(programs / "postgres", self.account):
@@ -237,8 +254,7 @@ class Postgres:
             arguments += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]
             arguments += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]  # the same on every system
             process = await asyncio.create_subprocess_exec(
-                self._program("initdb"),
-                *arguments,
+                *self._as_account([self._program("initdb"), *arguments]),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,

@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -55,14 +55,12 @@ class Launch:
         argv: the command.
         environment: all of it; nothing is inherited.
         address: where it will listen, as host:port.
-        options: further keyword arguments for the subprocess, such as the user to run as.
     """
 
     argv: Sequence[str]
     environment: Mapping[str, str]
     folder: Path
     address: str = ""
-    options: Mapping[str, object] = field(default_factory=dict)
 
 
 async def _nothing(_: Say) -> None:
@@ -343,7 +341,6 @@ async def _spawn(launch: Launch, log: IO[bytes]) -> asyncio.subprocess.Process:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            **launch.options,  # type: ignore[arg-type]  # user, group and the like, as a part needs them
         )
     except OSError as error:
         raise Problem(f"{launch.argv[0]} can't be started: {error}") from error

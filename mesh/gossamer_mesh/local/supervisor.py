@@ -273,14 +273,12 @@ class Supervisor:
 
         async def give() -> Launch:
             await _translated(self.postgres.prepare())  # again: what a crash left would keep it from starting
-            options = dict(self.postgres.process_options)
-            environment = {**launch.plain(self.folder.path, {}), **options.pop("env")}
+            options = self.postgres.process_options
             return Launch(
                 argv=self.postgres.command,
-                environment=environment,
-                folder=Path(options.pop("cwd")),
+                environment={**launch.plain(self.folder.path, {}), **options["env"]},
+                folder=Path(options["cwd"]),
                 address=f"{HOST}:{self.postgres.port}",
-                options=options,
             )
 
         async def answers(_: str) -> None:

@@ -35,6 +35,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class Stream:
     """One client's stream."""
 
+    number: int
+    """One more than that of the stream before."""
     peer: str
     """Where it connects from."""
     session: Session = field(default_factory=Session)
@@ -107,9 +109,8 @@ class AdsServer:
         return grpc.method_handlers_generic_handler(SERVICE, {"StreamAggregatedResources": method})
 
     async def _serve(self, _: object, context: Context) -> None:
-        stream = Stream(peer=context.peer())
-        number = next(self._numbers)
-        self._streams[number] = stream
+        stream = Stream(number=next(self._numbers), peer=context.peer())
+        self._streams[stream.number] = stream
         reader = asyncio.create_task(self._read(stream, context))
         try:
             await self._write(stream, context)
@@ -117,7 +118,7 @@ class AdsServer:
                 reader.result()
         finally:
             reader.cancel()
-            del self._streams[number]
+            del self._streams[stream.number]
             self.answered.send()
 
     async def _read(self, stream: Stream, context: Context) -> None:

@@ -1,6 +1,10 @@
 """A sender is answered when its spans are stored; what can't be stored is given back, never kept in memory."""
 
 import asyncio
+import contextlib
+import errno
+import sqlite3
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,10 +13,13 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
-from gossamer_mesh.collect import intake, otlp, spans
+from gossamer_mesh.collect import intake, otlp, schema, spans
 from gossamer_mesh.collect.intake import Intake, Overloaded
 from gossamer_mesh.collect.search import Search
-from gossamer_mesh.collect.store import Store, Unavailable
+from gossamer_mesh.collect.store import Damaged, Store, Unavailable
+from gossamer_mesh.errors import Problem
+
+DEADLINE = 10.0
 
 
 @pytest.fixture
@@ -36,7 +43,7 @@ class Lines(list[tuple[str, str]]):
 @asynccontextmanager
 async def opened(store: Store) -> AsyncIterator[tuple[Intake, Lines]]:
     lines = Lines()
-    async with Intake(store, lines) as taken:
+    async with Intake(store, lines, on_failure=lambda: None) as taken:
         yield taken, lines
 
 
@@ -142,21 +149,121 @@ async def test_a_fault_in_the_collector_ends_one_batch_only(store: Store, monkey
     assert lines == [("error", "spans were not stored because of a fault in the collector")]
 
 
+def damage(store: Store) -> None:
+    """Fill it, overwrite all pages but the first, and have SQLite forget those it knows."""
+    for trace in range(1, 50):
+        store.append(spans.rows(otlp.decode(otlp.TRACES, payload(trace, name="x" * 500), otlp.Encoding.PROTOBUF)).spans)
+    store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    with store.path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (store.path.stat().st_size - 4096))
+    store._database.execute("PRAGMA shrink_memory").fetchall()
+
+
 async def test_a_damaged_file_is_set_aside_and_the_spans_are_stored(store: Store, path: Path) -> None:
+    damage(store)
     async with opened(store) as (taken, lines):
-        for trace in range(1, 50):
-            await send(taken, payload(trace, name="x" * 500))
-        store._database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        with path.open("r+b") as file:
-            file.seek(4096)
-            file.write(b"\xff" * (path.stat().st_size - 4096))
-        store._database.execute("PRAGMA shrink_memory").fetchall()
         await send(taken, payload(99))
         assert Search(path).span_count() == 1
     assert store.aside is not None
     assert store.aside.exists()
     assert [level for level, _ in lines] == ["error"]
     assert lines[0][1].endswith(f"set aside as {store.aside}; going on with an empty store")
+
+
+async def test_an_empty_store_that_cannot_be_begun_is_begun_later(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(path: Path, _: int) -> sqlite3.Connection:
+        raise Problem(f"--store {path}: the disk is full")
+
+    damage(store)
+    async with opened(store) as (taken, lines):
+        with monkeypatch.context() as broken:
+            broken.setattr(schema, "open_writer", fail)
+            with pytest.raises(Overloaded, match="the disk is full"):
+                await send(taken, payload(2))
+        await send(taken, payload(3))
+        assert Search(path).span_count() == 1
+    assert ("info", "spans are stored again") in lines
+    assert f"set aside as {store.aside}" in lines[1][1]
+
+
+async def test_trimming_that_fails_does_not_end_the_writer(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = threading.Event()
+
+    def fail() -> int:
+        tried.set()
+        raise Damaged("malformed")
+
+    def fail_too() -> None:
+        raise Unavailable("the disk is full")
+
+    monkeypatch.setattr(store, "trim", fail)
+    monkeypatch.setattr(store, "start_over", fail_too)
+    async with opened(store) as (taken, _):
+        await send(taken, payload(1))
+        assert await asyncio.to_thread(tried.wait, DEADLINE)
+        await send(taken, payload(2))
+        assert Search(path).span_count() == 2
+
+
+async def test_a_log_that_cannot_be_written_does_not_end_the_writer(
+    store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def log(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def fail(_: object) -> spans.Rows:
+        raise ZeroDivisionError
+
+    async with Intake(store, log, on_failure=pytest.fail) as taken:
+        with monkeypatch.context() as broken:
+            broken.setattr(spans, "rows", fail)
+            with pytest.raises(Overloaded):
+                await send(taken, payload(1))
+        await send(taken, payload(2))
+        assert Search(path).span_count() == 1
+
+
+async def test_a_writer_that_ends_says_so_and_turns_senders_away(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    failed, lines = asyncio.Event(), Lines()
+    async with Intake(store, lines, on_failure=failed.set) as taken:
+        assert not taken.has_failed  # the control
+        monkeypatch.setattr(taken, "_trim", fail)
+        await send(taken, payload(1))
+        await asyncio.wait_for(failed.wait(), DEADLINE)
+        assert taken.has_failed
+        with pytest.raises(Overloaded):
+            await send(taken, payload(2))
+    assert lines == [("error", "the collector ends because of a fault in its writer")]
+
+
+async def test_metrics_and_logs_wait_in_the_same_queue(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = b'{"resourceLogs":[]}'
+    async with opened(store) as (taken, _):
+        await taken.take(otlp.LOGS, body, otlp.Encoding.JSON)  # the control: there is room
+        monkeypatch.setattr(intake, "MAX_WAITING", 10)
+        with pytest.raises(Overloaded):
+            await taken.take(otlp.LOGS, body, otlp.Encoding.JSON)
+
+
+@pytest.mark.parametrize(("places", "turned_away"), [(1, 1), (2, 0)])
+async def test_a_body_that_does_not_arrive_turns_away_those_without_a_place(
+    store: Store, monkeypatch: pytest.MonkeyPatch, places: int, turned_away: int
+) -> None:
+    monkeypatch.setattr(intake, "ARRIVALS", places)
+    async with opened(store) as (taken, _), taken.arrival():
+        monkeypatch.setattr(intake, "ARRIVAL_SECONDS", 0.05)
+        with contextlib.suppress(Overloaded):
+            async with taken.arrival():
+                pass
+        assert taken.counts.turned_away == turned_away
 
 
 async def test_metrics_and_logs_are_counted(store: Store) -> None:

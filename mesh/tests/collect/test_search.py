@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gossamer_mesh.collect import jaeger, search
+from gossamer_mesh.collect import jaeger, schema, search
 from gossamer_mesh.collect.search import Search, SearchError
 from gossamer_mesh.collect.store import Store
 
@@ -163,3 +163,31 @@ def test_reading_writes_nothing(store: Store, path: Path, make_span: MakeSpan) -
     store.append([make_span()])
     with Search(path)._asking() as database, pytest.raises(sqlite3.OperationalError, match="readonly"):
         database.execute("DELETE FROM span")
+
+
+@pytest.mark.parametrize(("bound", "ends"), [(2**20, True), (2**30, False)])
+def test_a_long_question_gives_way_when_the_log_has_grown_too_long(
+    store: Store, path: Path, make_span: MakeSpan, monkeypatch: pytest.MonkeyPatch, bound: int, ends: bool
+) -> None:
+    monkeypatch.setattr(schema, "MAX_LOG_BYTES", bound)
+    store.append([make_span(1, 1)])
+
+    def grow() -> int:
+        return store.append([make_span(2, 1, padding="x" * 2**21)])
+
+    def ask() -> None:
+        with Search(path)._asking() as database:
+            database.create_function("grow", 0, grow)
+            database.execute(f"SELECT grow() FROM span WHERE ({_COUNT}) > 0").fetchall()
+            database.execute(_COUNT).fetchall()
+
+    if ends:
+        with pytest.raises(SearchError, match="gave way to spans that have to be stored"):
+            ask()
+        assert store.append([make_span(3, 1)]) == 1
+        assert schema.log_bytes(path) < bound
+    else:
+        ask()
+
+
+_COUNT = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT count(*) FROM n"

@@ -1,5 +1,7 @@
 """The store keeps spans once, within its bounds, and never loses a file that it can't read."""
 
+import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gossamer_mesh.collect import schema
 from gossamer_mesh.collect.search import Search
 from gossamer_mesh.collect.store import Damaged, Store, TooLarge, Unavailable
 from gossamer_mesh.errors import Problem
@@ -161,6 +164,49 @@ def test_damage_found_while_writing_is_told_apart_and_mended(path: Path, make_sp
         assert store.append([make_span(1, 1)], now=NOW) == 1
 
 
+def test_a_damaged_file_that_cannot_be_moved_stays_until_it_can(
+    store: Store, path: Path, make_span: MakeSpan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Path, __: Path) -> Path:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    store.append([make_span(1, 1)])
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", fail)
+        with pytest.raises(Unavailable, match=r"can't be set aside \(Read-only file system\)"):
+            store.start_over()
+    assert store.append([make_span(2, 1)]) == 1
+    assert count(path) == 2
+
+
+@pytest.mark.parametrize(("bound", "is_kept"), [(MIB, True), (100 * MIB, False)])
+def test_an_open_reader_cannot_make_the_log_grow_beyond_its_bound(
+    store: Store, path: Path, make_span: MakeSpan, monkeypatch: pytest.MonkeyPatch, bound: int, is_kept: bool
+) -> None:
+    monkeypatch.setattr(schema, "MAX_LOG_BYTES", bound)
+    store.append([make_span(1, 1)])
+    longest = 0
+    with _reading(path):
+        for trace in range(2, 12):
+            with contextlib.suppress(Unavailable):
+                store.append([make_span(trace, 1, padding="x" * 200_000)])
+            longest = max(longest, schema.log_bytes(path))
+    assert (longest <= MIB + 300_000) is is_kept
+
+
+def test_a_log_that_a_reader_kept_long_shrinks_when_nobody_reads(
+    store: Store, path: Path, make_span: MakeSpan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "MAX_LOG_BYTES", MIB)
+    store.append([make_span(1, 1)])
+    with _reading(path):
+        store.append([make_span(2, 1, padding="x" * 2 * MIB)])
+        with pytest.raises(Unavailable, match="its log has grown too long, and can't shrink while the file is being"):
+            store.append([make_span(3, 1)])
+    assert store.append([make_span(3, 1)]) == 1
+    assert schema.log_bytes(path) < MIB
+
+
 def test_a_second_collector_on_one_file_is_refused(store: Store, path: Path) -> None:
     with pytest.raises(Problem, match="another collector uses it: stop that one, or pass another path"):
         Store(path, max_bytes=MIB, max_age=100)
@@ -183,6 +229,15 @@ def test_a_folder_that_cannot_be_made_is_one_clear_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Problem, match=r"--store .*: can't be written \(.*\): pass a path in a folder of your own"):
         Store(tmp_path / "file" / "spans.db", max_bytes=MIB, max_age=100)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Another program that keeps what it saw at the beginning."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM span").fetchone()
+        yield
 
 
 def _spans_by_trace(path: Path) -> dict[int, list[bytes]]:

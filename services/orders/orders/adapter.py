@@ -4,7 +4,7 @@ The kit has checked the rules of the contract before, and ends a method whose ca
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -42,6 +42,7 @@ from shop.orders.v1.orders_pb2_grpc import OrdersServiceServicer
 _PAGE_SIZE = 20
 _CATALOG_PATIENCE = 2.0
 _CATALOG_SHARE = 0.6  # of the time that is left: the rest is for storing, and for saying that the catalog is away
+_STORE_SHARE = 0.8  # of the time that is left: the rest is for saying that the store is away
 _MOST_NAMED = 20  # products in one refusal: gRPC's clients refuse more than 8 KiB of trailers
 
 _STATES = {
@@ -70,30 +71,32 @@ class Orders(OrdersServiceServicer):
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
         """Place an order at the catalog's prices, or give the first answer to this request again."""
         items = [Item(item.product_id, item.quantity) for item in request.items]
-        _refuse_nul({f"items[{index}].product_id": item.product_id for index, item in enumerate(items)})
-        _refuse_nul({"customer_id": request.customer_id})
         content = place_request(UUID(request.request_id), customer_id=request.customer_id, items=items)
         with _refusals(items):
-            order = await self._store.answer(content)
+            order = await self._store.answer(content, within=_store_share(context))
             if order is None:
-                products = await self._catalog.products([item.product_id for item in items], within=_share(context))
+                products = await self._catalog.products(
+                    [item.product_id for item in items], within=_catalog_share(context)
+                )
                 new = place(uuid4(), customer_id=request.customer_id, items=items, products=products, time=self._now())
-                order = await self._store.place(content, new)
+                order = await self._store.place(content, new, within=_store_share(context))
         return pb.PlaceOrderResponse(order=_order(order))
 
-    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:  # noqa: ARG002
+    async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
         """Show one order."""
         with _refusals():
-            return pb.GetOrderResponse(order=_order(await self._store.get(_order_id(request.id))))
+            order = await self._store.get(_order_id(request.id), within=_store_share(context))
+        return pb.GetOrderResponse(order=_order(order))
 
-    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:  # noqa: ARG002
+    async def ListOrders(self, request: pb.ListOrdersRequest, context: Any) -> pb.ListOrdersResponse:
         """Show a page of orders; one more than the page holds tells whether another page follows."""
-        _refuse_nul({"customer_id": request.customer_id})
         size, customer_id, after = request.page_size or _PAGE_SIZE, request.customer_id, None
         with _refusals():
             if request.page_token:
                 after = page_token.decode(request.page_token, customer_id=customer_id)
-            orders = await self._store.newest(customer_id=customer_id, after=after, limit=size + 1)
+            orders = await self._store.newest(
+                customer_id=customer_id, after=after, limit=size + 1, within=_store_share(context)
+            )
         response = pb.ListOrdersResponse(orders=[_order(order) for order in orders[:size]])
         if len(orders) > size:
             last = orders[size - 1]
@@ -101,12 +104,12 @@ class Orders(OrdersServiceServicer):
             response.next_page_token = page_token.encode(position, customer_id=customer_id)
         return response
 
-    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:  # noqa: ARG002
+    async def CancelOrder(self, request: pb.CancelOrderRequest, context: Any) -> pb.CancelOrderResponse:
         """Cancel an order, or give the first answer to this request again."""
         with _refusals():
             order_id = _order_id(request.id)
             content = cancel_request(UUID(request.request_id), order_id=order_id)
-            order = await self._store.cancel(content, order_id, time=self._now())
+            order = await self._store.cancel(content, order_id, time=self._now(), within=_store_share(context))
         return pb.CancelOrderResponse(order=_order(order))
 
     async def WatchOrder(
@@ -123,10 +126,19 @@ class Orders(OrdersServiceServicer):
                     yield pb.WatchOrderResponse(change=_change(change))
 
 
-def _share(context: Any) -> float:
+def _catalog_share(context: Any) -> float:
     """Return the seconds that the catalog gets of a call's time."""
+    return min(_CATALOG_PATIENCE, _CATALOG_SHARE * _left(context))
+
+
+def _store_share(context: Any) -> float:
+    """Return the seconds that the store gets of a call's time at the most."""
+    return _STORE_SHARE * _left(context)
+
+
+def _left(context: Any) -> float:
     remaining = context.time_remaining()
-    return min(_CATALOG_PATIENCE, _CATALOG_SHARE * (math.inf if remaining is None else remaining))
+    return math.inf if remaining is None else remaining
 
 
 def _order_id(text: str) -> UUID:
@@ -138,13 +150,6 @@ def _order_id(text: str) -> UUID:
     if str(order_id) != text:
         raise OrderNotFoundError
     return order_id
-
-
-def _refuse_nul(fields: Mapping[str, str]) -> None:
-    """Refuse the one character that PostgreSQL can't keep."""
-    bad = {field: "must not contain the character NUL" for field, text in fields.items() if "\x00" in text}
-    if bad:
-        raise Error(StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", "invalid request", fields=bad)
 
 
 @contextmanager

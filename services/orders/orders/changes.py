@@ -14,8 +14,9 @@ from uuid import UUID
 
 import asyncpg
 
+from orders.connections import AWAY, drop, one_line
 from orders.domain import StateChange
-from orders.store import AWAY, CHANNEL, PATIENCE, Store, StoreUnavailableError
+from orders.store import CHANNEL, PATIENCE, Store, StoreUnavailableError
 
 _RETRY = 0.2
 _CHECK = 10.0
@@ -63,12 +64,14 @@ class ChangeFeed:
                 self._followers.pop(str(order_id), None)
 
     async def run(self) -> None:
-        """Listen for ever, with another connection whenever one breaks."""
+        """Listen for ever, with another connection whenever one breaks; whatever goes wrong, it never ends unseen."""
         while True:
             try:
                 await self._listen()
-            except (*AWAY, asyncpg.PostgresError) as error:
-                log.warning("listening for changes again in %s s: %s", _RETRY, error)
+            except (*AWAY, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("listening for changes again in %s s: %s", _RETRY, one_line(error))
+            except Exception:
+                log.exception("listening for changes failed unexpectedly; again in %s s", _RETRY)
             await asyncio.sleep(_RETRY)
 
     async def _listen(self) -> None:
@@ -76,12 +79,13 @@ class ChangeFeed:
         closed = asyncio.Event()
         connection.add_termination_listener(lambda _: closed.set())
         try:
-            await connection.add_listener(CHANNEL, self._told)
+            async with asyncio.timeout(PATIENCE):
+                await connection.add_listener(CHANNEL, self._told)
             self._wake_all()
             while not closed.is_set():
                 await _wait_or_check(connection, closed)
         finally:
-            connection.terminate()
+            drop(connection)
         raise ConnectionError("the connection to the store broke")
 
     def _told(self, _connection: Any, _process: int, _channel: str, order_id: str) -> None:

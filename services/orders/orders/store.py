@@ -8,20 +8,20 @@ Needs no restart when PostgreSQL has been away: connections that broke are repla
 
     StoreError
         StoreUnavailableError  it is away: asking again later may help
-        StoreRefusedError      it can't be used as it is: only when it is opened
+        StoreRefusedError      it can't be used as it is: only when it is prepared
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from math import inf
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
-from orders import migrations
+from orders.connections import AWAY, GIVEN_UP, broken, drop, transaction
 from orders.domain import (
     Line,
     Order,
@@ -31,7 +31,6 @@ from orders.domain import (
     RequestIdReusedError,
     StateChange,
 )
-from orders.migrations import MigrationError
 from orders.money import Money
 from orders.page_token import Position
 
@@ -40,23 +39,6 @@ CHANNEL = "order_changes"
 
 PATIENCE = 2.0
 """Seconds that a question waits for the store: less than a call's usual deadline, so the caller hears why."""
-
-AWAY: tuple[type[Exception], ...] = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # starting up, shutting down, took too long
-    asyncpg.InsufficientResourcesError,  # no connection left, disk full
-    asyncpg.InternalClientError,  # a connection that broke a moment ago is used before it is known to be broken
-)
-"""What a store that is away looks like."""
-
-_REFUSED: tuple[type[Exception], ...] = (
-    asyncpg.InvalidAuthorizationSpecificationError,  # wrong role or password
-    asyncpg.InvalidCatalogNameError,  # no such database
-    asyncpg.InsufficientPrivilegeError,  # another service's database
-)
-_GIVEN_UP: tuple[type[BaseException], ...] = (*AWAY, asyncio.CancelledError)
 
 _SETTINGS = {"statement_timeout": "5s", "idle_in_transaction_session_timeout": "5s", "timezone": "UTC"}
 _SELECT = """
@@ -81,11 +63,6 @@ WITH request AS (
 )
 SELECT true FROM request"""
 
-_START = 30.0
-_RETRY = 0.2
-
-log = logging.getLogger(__name__)
-
 
 class StoreError(Exception):
     """The store can't be used."""
@@ -100,74 +77,42 @@ class StoreRefusedError(StoreError):
 
 
 @asynccontextmanager
-async def open_store(url: str) -> AsyncIterator["Store"]:
-    """Connect, bring the database up to date, and close at the end.
-
-    Waits up to 30 s for a PostgreSQL that is not there yet, then raises StoreUnavailableError. Raises StoreRefusedError
-    for what waiting does not change.
-    """
-    await _bring_up_to_date(url)
+async def open_store(url: str, *, patience: float = PATIENCE) -> AsyncIterator["Store"]:
+    """Lend a store on a database that was prepared; it connects when it is asked. Patience is in seconds."""
     pool = asyncpg.create_pool(
         url,
         min_size=0,
         max_size=4,  # each is a process of PostgreSQL
         max_inactive_connection_lifetime=30,
-        timeout=PATIENCE,
+        timeout=patience,
         reset=_nothing,
         server_settings=_SETTINGS,
     )
     async with pool:
-        yield Store(pool)
+        yield Store(pool, patience=patience)
 
 
 async def _nothing(_connection: Any) -> None:
     """Leave a connection as it is when it is given back: nothing was set on it, so nothing has to be undone."""
 
 
-async def _bring_up_to_date(url: str) -> None:
-    try:
-        connection = await _first_connection(url)
-    except (
-        asyncpg.InvalidAuthorizationSpecificationError,
-        asyncpg.InvalidCatalogNameError,
-        asyncpg.DataError,
-    ) as error:
-        raise StoreRefusedError(f"the store does not take DATABASE_URL: {error}") from error
-    try:
-        for name in await migrations.apply(connection):
-            log.info("migration applied: %s", name)
-    except MigrationError as error:
-        raise StoreRefusedError(f"the database can't be used: {error}") from error
-    finally:
-        await connection.close()
-
-
-async def _first_connection(url: str) -> Any:
-    try:
-        async with asyncio.timeout(_START):
-            while True:
-                try:
-                    return await asyncpg.connect(url, timeout=PATIENCE)
-                except AWAY as error:
-                    log.warning("waiting for the store: %s", error)
-                    await asyncio.sleep(_RETRY)
-    except TimeoutError as error:
-        raise StoreUnavailableError(f"the store did not answer within {_START:.0f} s") from error
-
-
 class Store:
-    """Orders in PostgreSQL. Every method raises StoreUnavailableError while it is away."""
+    """Orders in PostgreSQL.
 
-    def __init__(self, pool: Any) -> None:
+    Every method raises StoreUnavailableError while it is away, after `within` seconds at the latest, or its patience.
+    """
+
+    def __init__(self, pool: Any, *, patience: float) -> None:
         """Use a pool of asyncpg, which stays the caller's to close."""
         self._pool = pool
+        self._patience = patience
 
-    async def answer(self, request: Request) -> Order | None:
+    async def answer(self, request: Request, *, within: float = inf) -> Order | None:
         """Return what a request was answered with; None when it is new. Raises RequestIdReusedError."""
-        async with self._session() as session:
+        async with self._session(within) as session:
             return await _answer(session, request)
 
-    async def place(self, request: Request, order: Order) -> Order:
+    async def place(self, request: Request, order: Order, *, within: float = inf) -> Order:
         """Store a new order as the answer to a request, and return it: the first one if the request was answered.
 
         Raises RequestIdReusedError.
@@ -175,18 +120,18 @@ class Store:
         placed = order.history[0]
         lines = zip(*(_columns(position, line) for position, line in enumerate(order.lines)), strict=True)
         values = (request.id, request.fingerprint, order.id, order.customer_id, placed.state, placed.time, *lines)
-        async with self._session() as session:
+        async with self._session(within) as session:
             if await session.fetchval(_PLACE, *values):
                 return order
             return await _first_answer(session, request)
 
-    async def cancel(self, request: Request, order_id: UUID, *, time: datetime) -> Order:
+    async def cancel(self, request: Request, order_id: UUID, *, time: datetime, within: float = inf) -> Order:
         """Cancel an order as the answer to a request, and return it: the first answer if the request was answered.
 
         Raises OrderNotFoundError, OrderNotCancellableError, RequestIdReusedError.
         """
-        async with self._session() as session:
-            async with session.transaction():
+        async with self._session(within) as session:
+            async with transaction(session):
                 await session.execute("SELECT FROM orders WHERE id = $1 FOR UPDATE", order_id)
                 answer = await _answer(session, request)
                 if answer:
@@ -197,12 +142,12 @@ class Store:
                     return order
             return await _first_answer(session, request)
 
-    async def get(self, order_id: UUID) -> Order:
+    async def get(self, order_id: UUID, *, within: float = inf) -> Order:
         """Return one order. Raises OrderNotFoundError."""
-        async with self._session() as session:
+        async with self._session(within) as session:
             return await _order(session, order_id)
 
-    async def newest(self, *, customer_id: str, after: Position | None, limit: int) -> list[Order]:
+    async def newest(self, *, customer_id: str, after: Position | None, limit: int, within: float = inf) -> list[Order]:
         """Return orders of a customer ("": of all), newest first, from the one after a position."""
         conditions, values = ["true"], list[object]([limit])
         if customer_id:
@@ -212,33 +157,25 @@ class Store:
             values += [after.create_time, after.order_id]
             conditions.append(f"(create_time, id) < (${len(values) - 1}, ${len(values)})")
         query = f"WHERE {' AND '.join(conditions)} ORDER BY create_time DESC, id DESC LIMIT $1"
-        async with self._session() as session:
+        async with self._session(within) as session:
             return await _orders(session, query, *values)
 
     @asynccontextmanager
-    async def _session(self) -> AsyncIterator[Any]:
+    async def _session(self, within: float) -> AsyncIterator[Any]:
         """Lend a connection for one answer, and say so when the store is away."""
         try:
-            async with asyncio.timeout(PATIENCE), self._pool.acquire() as session:
+            async with asyncio.timeout(min(self._patience, within)), self._pool.acquire() as session:
                 try:
                     yield session
-                except _GIVEN_UP:
-                    with suppress(asyncpg.InterfaceError):  # the pool has dropped it already
-                        session.terminate()  # giving it back would wait for the store once more
+                except GIVEN_UP:
+                    drop(session)  # giving it back would wait for the store once more
                     raise
                 except asyncpg.InterfaceError as error:
-                    if _broken(session):
+                    if broken(session):
                         raise StoreUnavailableError("the connection to the store broke") from error
                     raise
         except AWAY as error:
             raise StoreUnavailableError(f"the store is away: {error!r}") from error
-
-
-def _broken(session: Any) -> bool:
-    try:
-        return bool(session.is_closed())
-    except asyncpg.InterfaceError:  # the pool has dropped it
-        return True
 
 
 async def _remember(session: Any, request: Request, order: Order) -> bool:

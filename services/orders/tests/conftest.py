@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -79,7 +80,7 @@ class OrdersProcess:
         environment = os.environ | {
             "GOSSAMER_SERVICE": "orders",
             "GOSSAMER_DISCOVERY": f"static:catalog={catalog}",
-            "GOSSAMER_DRAIN": "5s",
+            "GOSSAMER_DRAIN": f"{2 * PATIENCE}s",  # whoever waits for a drain that lasts that long fails
             "DATABASE_URL": database,
             "PYTHONPATH": str(ROOT / "services" / "orders"),
         }
@@ -97,6 +98,14 @@ class OrdersProcess:
         self.channel = grpc.insecure_channel(json.loads(line)["address"])
         return OrdersServiceStub(self.channel)
 
+    def until_logged(self, text: str) -> None:
+        """Wait until it logs something."""
+        end = time.monotonic() + PATIENCE
+        while text not in (said := self.log.read_text()):
+            assert time.monotonic() < end, said
+            assert self.process.poll() is None, said
+            threading.Event().wait(0.02)
+
     def stop(self) -> int:
         """Stop it in order; return its exit status."""
         self.process.send_signal(signal.SIGTERM)
@@ -113,21 +122,40 @@ class OrdersProcess:
 
 @pytest.fixture(scope="session")
 def shared_postgres() -> Iterator[PostgresServer]:
-    """Runs for the whole session: a test that kills it takes `own_postgres`."""
-    with running_postgres() as server:
+    """Runs for the whole session: a test that kills or pauses it takes `postgres`."""
+    with running_postgres(fsync=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mortal_postgres() -> Iterator[PostgresServer]:
+    with running_postgres(fsync=False) as server:
         yield server
 
 
 @pytest.fixture
-def own_postgres() -> Iterator[PostgresServer]:
-    with running_postgres() as server:
-        yield server
+def postgres(mortal_postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """A PostgreSQL that a test may kill and pause; the next test finds it running."""
+    yield mortal_postgres
+    mortal_postgres.resume()
+    if not mortal_postgres.running:
+        mortal_postgres.start()
 
 
 @pytest.fixture
 def url(shared_postgres: PostgresServer) -> str:
     """The URL of a new and empty database."""
-    return shared_postgres.database(f"t{uuid.uuid4().hex[:12]}")
+    return new_database(shared_postgres)
+
+
+@pytest.fixture
+def mortal_url(postgres: PostgresServer) -> str:
+    """The URL of a new and empty database in the PostgreSQL that a test may kill."""
+    return new_database(postgres)
+
+
+def new_database(server: PostgresServer) -> str:
+    return server.database(f"t{uuid.uuid4().hex[:12]}")
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from harness.postgres import PostgresServer
 from orders.changes import ChangeFeed, changes_of, open_feed
@@ -22,11 +24,12 @@ from orders.domain import (
     place_request,
 )
 from orders.money import Money
+from orders.opening import prepare
 from orders.store import Store, StoreUnavailableError, open_store
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 CUP = Product("blue-cup", "Blue cup", Money.of("EUR", 7, 50_000_000))
-PATIENCE = 10
+PATIENCE = 30
 
 
 @dataclass
@@ -47,7 +50,9 @@ class Instance:
 
 
 async def _instance(stack: AsyncExitStack, url: str) -> Instance:
-    return Instance(await stack.enter_async_context(open_store(url)), await stack.enter_async_context(open_feed(url)))
+    await prepare(url)
+    store = await stack.enter_async_context(open_store(url, patience=PATIENCE))
+    return Instance(store, await stack.enter_async_context(open_feed(url)))
 
 
 @pytest.fixture
@@ -110,6 +115,32 @@ async def test_a_change_between_the_first_look_and_the_wait_is_not_missed(
         assert await sequences(changes) == [2]
 
 
+@pytest.mark.parametrize(
+    ("error", "level"),
+    [(asyncpg.InterfaceError("connection is closed"), "WARNING"), (RuntimeError("not foreseen"), "ERROR")],
+)
+async def test_following_survives_whatever_keeps_an_instance_from_listening(
+    url: str, error: Exception, level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries: list[str] = []
+
+    async def listen(self: Any, channel: str, callback: Any, listen: Any = asyncpg.Connection.add_listener) -> None:
+        tries.append(channel)
+        if len(tries) == 1:
+            raise error
+        await listen(self, channel, callback)
+
+    monkeypatch.setattr(asyncpg.Connection, "add_listener", listen)
+    async with AsyncExitStack() as stack:
+        here = await _instance(stack, url)
+        order = await here.place()
+        changes = here.follow(order)
+        await anext(changes)
+        await here.cancel(order)
+        assert await sequences(changes) == [2]
+    assert [record.levelname for record in caplog.records if record.name == "orders.changes"] == [level]
+
+
 async def test_who_stops_following_leaves_nothing_behind(instances: tuple[Instance, Instance]) -> None:
     here, _ = instances
     async with aclosing(here.follow(await here.place())) as changes:
@@ -118,25 +149,23 @@ async def test_who_stops_following_leaves_nothing_behind(instances: tuple[Instan
     assert here.feed.followers == 0
 
 
-async def test_following_survives_a_restart_of_postgres(own_postgres: PostgresServer) -> None:
+async def test_following_survives_a_restart_of_postgres(postgres: PostgresServer, mortal_url: str) -> None:
     """The change is made while the listening connection is still away: it must be found by looking."""
-    url = await asyncio.to_thread(own_postgres.database, "orders")
     async with AsyncExitStack() as stack:
-        here = await _instance(stack, url)
+        here = await _instance(stack, mortal_url)
         order = await here.place()
         changes = here.follow(order)
         await anext(changes)
-        await asyncio.to_thread(own_postgres.kill)
-        await asyncio.to_thread(own_postgres.start)
+        await asyncio.to_thread(postgres.kill)
+        await asyncio.to_thread(postgres.start)
         await here.cancel(order)
         assert await sequences(changes) == [2]
 
 
-async def test_following_cannot_begin_while_postgres_is_away(own_postgres: PostgresServer) -> None:
-    url = await asyncio.to_thread(own_postgres.database, "orders")
+async def test_following_cannot_begin_while_postgres_is_away(postgres: PostgresServer, mortal_url: str) -> None:
     async with AsyncExitStack() as stack:
-        here = await _instance(stack, url)
+        here = await _instance(stack, mortal_url)
         order = await here.place()
-        await asyncio.to_thread(own_postgres.kill)
+        await asyncio.to_thread(postgres.kill)
         with pytest.raises(StoreUnavailableError):
             await sequences(here.follow(order))

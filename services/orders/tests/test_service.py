@@ -12,7 +12,7 @@ from grpc_status import rpc_status
 
 from shop.orders.v1 import orders_pb2 as pb
 
-DEADLINE = 5
+DEADLINE = 30
 
 
 def new_id() -> str:
@@ -84,22 +84,32 @@ def test_a_repeated_request_gets_the_first_answer_whatever_happened_since(
     assert place(instances[1], request_id=request_id) == first
 
 
+def placed_at_once(instances: tuple[Any, Any], customer: str, request_ids: list[str]) -> list[pb.Order]:
+    """Place an order for each request, all at once, in turn on each instance."""
+    item = pb.OrderItem(product_id="blue-cup", quantity=1)
+    requests = [pb.PlaceOrderRequest(request_id=each, customer_id=customer, items=[item]) for each in request_ids]
+    calls = [
+        instances[number % 2].PlaceOrder.future(request, timeout=DEADLINE) for number, request in enumerate(requests)
+    ]
+    return [call.result().order for call in calls]
+
+
+def of_customer(orders: Any, customer: str) -> list[pb.Order]:
+    return list(orders.ListOrders(pb.ListOrdersRequest(customer_id=customer), timeout=DEADLINE).orders)
+
+
 def test_a_request_at_once_on_both_instances_makes_one_order(instances: tuple[Any, Any]) -> None:
     customer = new_id()
-    request = pb.PlaceOrderRequest(
-        request_id=new_id(), customer_id=customer, items=[pb.OrderItem(product_id="blue-cup", quantity=1)]
-    )
-    calls = [instance.PlaceOrder.future(request, timeout=DEADLINE) for instance in instances * 8]
-
-    def again(call: Any, request: pb.PlaceOrderRequest) -> Any:
-        """Try once more, as clients of the mesh do: a disk that is busy with other things can take too long."""
-        assert call.code() is grpc.StatusCode.UNAVAILABLE
-        return instances[0].PlaceOrder(request, timeout=DEADLINE).order
-
-    answers = [call.result().order if call.code() is grpc.StatusCode.OK else again(call, request) for call in calls]
+    answers = placed_at_once(instances, customer, [new_id()] * 16)
     assert all(answer == answers[0] for answer in answers)
-    listed = instances[0].ListOrders(pb.ListOrdersRequest(customer_id=customer), timeout=DEADLINE).orders
-    assert list(listed) == [answers[0]]
+    assert of_customer(instances[0], customer) == [answers[0]]
+
+
+def test_many_requests_at_once_on_both_instances_make_an_order_each(instances: tuple[Any, Any]) -> None:
+    """The control of the test above."""
+    customer = new_id()
+    placed_at_once(instances, customer, [new_id() for _ in range(16)])
+    assert len(of_customer(instances[0], customer)) == 16
 
 
 def test_a_request_id_with_another_body_is_refused(instances: tuple[Any, Any]) -> None:
@@ -226,9 +236,9 @@ def test_the_catalog_gets_part_of_the_time_that_is_left(orders: Any, catalog: An
     request = pb.PlaceOrderRequest(
         request_id=new_id(), customer_id="ada", items=[pb.OrderItem(product_id="blue-cup", quantity=1)]
     )
-    orders.PlaceOrder(request, timeout=1)
+    orders.PlaceOrder(request, timeout=3)
     (time_left,) = catalog.time_left
-    assert 0 < time_left < 0.7
+    assert 0 < time_left < 1.9  # without a share of 60 % it would be the catalog's patience, 2 s
 
 
 ITEM = pb.OrderItem(product_id="blue-cup", quantity=1)

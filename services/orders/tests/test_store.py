@@ -1,8 +1,9 @@
 """The store on a real PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from uuid import UUID, uuid4
 
 import pytest
@@ -20,6 +21,7 @@ from orders.domain import (
     place_request,
 )
 from orders.money import Money
+from orders.opening import prepare
 from orders.page_token import Position
 from orders.store import Store, open_store
 
@@ -31,16 +33,21 @@ PRODUCTS = [
 ]
 
 
+PATIENCE = 30.0  # none of these tests is about how long anything takes
+
+
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
-    async with open_store(url) as store:
+    await prepare(url)
+    async with open_store(url, patience=PATIENCE) as store:
         yield store
 
 
 @pytest.fixture
 async def other_store(url: str) -> AsyncIterator[Store]:
     """The store of another instance, on the same database."""
-    async with open_store(url) as other:
+    await prepare(url)
+    async with open_store(url, patience=PATIENCE) as other:
         yield other
 
 
@@ -54,6 +61,12 @@ def new_request(request_id: UUID | None = None, customer_id: str = "ada") -> Req
 
 async def placed(store: Store, customer_id: str = "ada", time: datetime = NOW) -> Order:
     return await store.place(new_request(customer_id=customer_id), new_order(customer_id, time))
+
+
+async def placed_at_once(stores: Sequence[Store], requests: Sequence[Request]) -> list[Order]:
+    """Place an order for each request, all at once, in turn on each of the stores."""
+    pairs = zip(cycle(stores), requests, strict=False)
+    return await asyncio.gather(*(store.place(request, new_order()) for store, request in pairs))
 
 
 async def test_what_was_placed_is_read_back_whole(store: Store) -> None:
@@ -97,11 +110,18 @@ async def test_a_request_id_with_other_content_is_refused(store: Store) -> None:
 
 
 async def test_two_instances_with_one_request_at_once_make_one_order(store: Store, other_store: Store) -> None:
-    """Sixteen times at once, half of them on each instance."""
     request = new_request()
-    answers = await asyncio.gather(*(each.place(request, new_order()) for each in [store, other_store] * 8))
+    answers = await placed_at_once([store, other_store], [request] * 16)
     assert len({answer.id for answer in answers}) == 1
-    assert await store.newest(customer_id="", after=None, limit=10) == [answers[0]]
+    assert await store.newest(customer_id="", after=None, limit=20) == [answers[0]]
+
+
+async def test_two_instances_with_many_requests_at_once_make_an_order_for_each(
+    store: Store, other_store: Store
+) -> None:
+    """The control of the test above: nothing but the request's id keeps orders from coming about side by side."""
+    await placed_at_once([store, other_store], [new_request() for _ in range(16)])
+    assert len(await store.newest(customer_id="", after=None, limit=20)) == 16
 
 
 async def test_two_contents_of_one_request_id_at_once_make_one_order(store: Store, other_store: Store) -> None:

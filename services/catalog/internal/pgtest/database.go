@@ -15,14 +15,15 @@ import (
 
 var made atomic.Int64
 
-// Database makes an empty database that an unprivileged role of its own owns, as the stack does for a service, and
-// returns its URL. Both are dropped when the test ends.
+// Database makes an empty database that an unprivileged role of its own owns and no other enters, as the stack does for
+// a service, and returns its URL. Both are dropped when the test ends.
 func (s *Server) Database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("test_%d_%d", time.Now().UnixNano(), made.Add(1))
 	const password = "only-in-tests"
 	s.run(t, `CREATE ROLE `+name+` LOGIN PASSWORD '`+password+`'`)
 	s.run(t, `CREATE DATABASE `+name+` OWNER `+name)
+	s.run(t, `REVOKE ALL ON DATABASE `+name+` FROM PUBLIC`)
 	t.Cleanup(func() {
 		s.run(t, `DROP DATABASE `+name+` WITH (FORCE)`)
 		s.run(t, `DROP ROLE `+name)

@@ -34,7 +34,7 @@ func isLost(err error) bool {
 
 // isRefused says whether PostgreSQL is there but does not let this role in, which waiting does not mend.
 func isRefused(err error) bool {
-	return hasState(err, "28", "3D")
+	return hasState(err, "28", "3D", "42501") // wrong role or password, no such database, another service's database
 }
 
 // hasState says whether the error is PostgreSQL's own, with a SQLSTATE that begins with one of these.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -115,6 +116,15 @@ func TestAWrongPasswordIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
+func TestAnotherServicesDatabaseIsRefusedAtOnce(t *testing.T) {
+	mine, another := parse(t, server.Database(t)), parse(t, server.Database(t))
+	mine.Path = another.Path
+	_, err := tryOpen(limited(t), mine.String(), nil)
+	if err == nil || !strings.HasPrefix(err.Error(), "PostgreSQL: it refuses the role, the password or the database") {
+		t.Errorf("expected a refusal, not a wait, found %v", err)
+	}
+}
+
 func TestAStartWaitsForPostgreSQLAndSaysSoOnce(t *testing.T) {
 	mine := start(t)
 	url := mine.Database(t)
@@ -171,6 +181,15 @@ func TestAnAddressThatIsNoneIsRefusedWithoutShowingIt(t *testing.T) {
 			t.Errorf("%q: found %v", url, err)
 		}
 	}
+}
+
+func parse(t *testing.T, address string) *url.URL {
+	t.Helper()
+	parsed, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parsed
 }
 
 // start starts a server that the test may kill.

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from orders.connections import transaction
+
 LOCK = int.from_bytes(hashlib.sha256(b"orders migrations").digest()[:8], "big", signed=True)
 """The key of the advisory lock that instances wait for."""
 
@@ -28,7 +30,7 @@ def files() -> Mapping[str, str]:
 async def apply(connection: Any, migrations: Mapping[str, str] | None = None) -> list[str]:
     """Apply what the database lacks; return the names of the files that were applied. Raises MigrationError."""
     applied = []
-    async with connection.transaction():
+    async with transaction(connection):
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS migrations"

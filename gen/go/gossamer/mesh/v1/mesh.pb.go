@@ -312,9 +312,13 @@ func (x *Instance) GetLanguage() string {
 	return ""
 }
 
-// Asks for all services.
+// Asks for a page of services.
 type ListServicesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many services a page has at most; 0 means 1,000. A page that would grow too large to be sent holds fewer.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// What the previous page gave as next_page_token; empty asks for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -349,11 +353,27 @@ func (*ListServicesRequest) Descriptor() ([]byte, []int) {
 	return file_gossamer_mesh_v1_mesh_proto_rawDescGZIP(), []int{2}
 }
 
-// All services.
+func (x *ListServicesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListServicesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// One page of services.
 type ListServicesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// In the order of their names.
-	Services      []*Service `protobuf:"bytes,1,rep,name=services,proto3" json:"services,omitempty"`
+	Services []*Service `protobuf:"bytes,1,rep,name=services,proto3" json:"services,omitempty"`
+	// Asks for the next page; empty when this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -393,6 +413,13 @@ func (x *ListServicesResponse) GetServices() []*Service {
 		return x.Services
 	}
 	return nil
+}
+
+func (x *ListServicesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Asks for all services and their changes.
@@ -697,9 +724,13 @@ func (x *HeldRemoval) GetInstancesAfter() int32 {
 	return 0
 }
 
-// Asks for the clients.
+// Asks for a page of clients.
 type ListClientsRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many clients a page has at most; 0 means 1,000. A page that would grow too large to be sent holds fewer.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// What the previous page gave as next_page_token; empty asks for the first page.
+	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -734,11 +765,27 @@ func (*ListClientsRequest) Descriptor() ([]byte, []int) {
 	return file_gossamer_mesh_v1_mesh_proto_rawDescGZIP(), []int{9}
 }
 
-// The clients.
+func (x *ListClientsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListClientsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// One page of clients.
 type ListClientsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// One for each stream, in the order in which they connected.
-	Clients       []*Client `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty"`
+	Clients []*Client `protobuf:"bytes,1,rep,name=clients,proto3" json:"clients,omitempty"`
+	// Asks for the next page; empty when this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -778,6 +825,13 @@ func (x *ListClientsResponse) GetClients() []*Client {
 		return x.Clients
 	}
 	return nil
+}
+
+func (x *ListClientsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // One xDS stream of a client.
@@ -1097,10 +1151,15 @@ const file_gossamer_mesh_v1_mesh_proto_rawDesc = "" +
 	"\rhealth_output\x18\x04 \x01(\tR\fhealthOutput\x12\x18\n" +
 	"\aversion\x18\x05 \x01(\tR\aversion\x12\x12\n" +
 	"\x04zone\x18\x06 \x01(\tR\x04zone\x12\x1a\n" +
-	"\blanguage\x18\a \x01(\tR\blanguage\"\x15\n" +
-	"\x13ListServicesRequest\"M\n" +
+	"\blanguage\x18\a \x01(\tR\blanguage\"g\n" +
+	"\x13ListServicesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"u\n" +
 	"\x14ListServicesResponse\x125\n" +
-	"\bservices\x18\x01 \x03(\v2\x19.gossamer.mesh.v1.ServiceR\bservices\"\x16\n" +
+	"\bservices\x18\x01 \x03(\v2\x19.gossamer.mesh.v1.ServiceR\bservices\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x16\n" +
 	"\x14WatchServicesRequest\"f\n" +
 	"\x15WatchServicesResponse\x123\n" +
 	"\achanged\x18\x01 \x03(\v2\x19.gossamer.mesh.v1.ServiceR\achanged\x12\x18\n" +
@@ -1119,10 +1178,15 @@ const file_gossamer_mesh_v1_mesh_proto_rawDesc = "" +
 	"\vHeldRemoval\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12)\n" +
 	"\x10instances_before\x18\x02 \x01(\x05R\x0finstancesBefore\x12'\n" +
-	"\x0finstances_after\x18\x03 \x01(\x05R\x0einstancesAfter\"\x14\n" +
-	"\x12ListClientsRequest\"I\n" +
+	"\x0finstances_after\x18\x03 \x01(\x05R\x0einstancesAfter\"f\n" +
+	"\x12ListClientsRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"q\n" +
 	"\x13ListClientsResponse\x122\n" +
-	"\aclients\x18\x01 \x03(\v2\x18.gossamer.mesh.v1.ClientR\aclients\"\xd9\x01\n" +
+	"\aclients\x18\x01 \x03(\v2\x18.gossamer.mesh.v1.ClientR\aclients\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd9\x01\n" +
 	"\x06Client\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\tR\x06nodeId\x12\x1d\n" +
 	"\n" +

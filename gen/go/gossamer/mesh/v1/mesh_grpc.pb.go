@@ -48,8 +48,9 @@ type MeshServiceClient interface {
 	ListClients(ctx context.Context, in *ListClientsRequest, opts ...grpc.CallOption) (*ListClientsResponse, error)
 	// Waits until every client that follows a service has accepted an assignment without one of its instances.
 	//
-	// Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-	// instance that the mesh does not know counts as drained.
+	// Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+	// holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+	// seconds of a control plane nothing does, because clients of the one before may not have come back yet.
 	AwaitDrain(ctx context.Context, in *AwaitDrainRequest, opts ...grpc.CallOption) (*AwaitDrainResponse, error)
 }
 
@@ -140,8 +141,9 @@ type MeshServiceServer interface {
 	ListClients(context.Context, *ListClientsRequest) (*ListClientsResponse, error)
 	// Waits until every client that follows a service has accepted an assignment without one of its instances.
 	//
-	// Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-	// instance that the mesh does not know counts as drained.
+	// Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+	// holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+	// seconds of a control plane nothing does, because clients of the one before may not have come back yet.
 	AwaitDrain(context.Context, *AwaitDrainRequest) (*AwaitDrainResponse, error)
 	mustEmbedUnimplementedMeshServiceServer()
 }

@@ -130,8 +130,8 @@ type ListProductsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many products at the most; 0 means 20.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// What the previous page gave as next_page_token; empty asks for the first page. All other fields MUST be the same as
-	// in the call that gave the token.
+	// What the previous page gave as next_page_token; empty asks for the first page. All other fields but page_size MUST
+	// be the same as in the call that gave the token.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only products of this category; empty means all.
 	Category      string `protobuf:"bytes,3,opt,name=category,proto3" json:"category,omitempty"`
@@ -445,8 +445,8 @@ type SearchProductsRequest struct {
 	Query string `protobuf:"bytes,1,opt,name=query,proto3" json:"query,omitempty"`
 	// How many products at the most; 0 means 20.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// What the previous page gave as next_page_token; empty asks for the first page. All other fields MUST be the same as
-	// in the call that gave the token.
+	// What the previous page gave as next_page_token; empty asks for the first page. All other fields but page_size MUST
+	// be the same as in the call that gave the token.
 	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -570,12 +570,13 @@ const file_shop_catalog_v1_catalog_proto_rawDesc = "" +
 	"\x05price\x18\x04 \x01(\v2\x12.google.type.MoneyR\x05price\x12\x1a\n" +
 	"\bcategory\x18\x05 \x01(\tR\bcategory\x12\x18\n" +
 	"\apicture\x18\x06 \x01(\tR\apicture\x12\x12\n" +
-	"\x04tags\x18\a \x03(\tR\x04tags\"\x8b\x01\n" +
+	"\x04tags\x18\a \x03(\tR\x04tags\"\x97\x01\n" +
 	"\x13ListProductsRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12#\n" +
-	"\bcategory\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\bcategory\"t\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12/\n" +
+	"\bcategory\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
+	"^[^\\x00]*$R\bcategory\"t\n" +
 	"\x14ListProductsResponse\x124\n" +
 	"\bproducts\x18\x01 \x03(\v2\x18.shop.catalog.v1.ProductR\bproducts\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\".\n" +

@@ -34,8 +34,12 @@ const (
 // Answers what the shop sells. Nothing here changes anything, so every call may be repeated.
 //
 // Errors carry a google.rpc.ErrorInfo with the domain "shop.catalog.v1" and one of these reasons:
-// PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE. The last one has the status UNAVAILABLE and comes from any
-// method while the products can't be read; the same call may be answered a moment later.
+// PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, and from any method
+//   - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+//   - STORE_UNAVAILABLE with UNAVAILABLE: the products can't be read now; the same call may be answered a moment later,
+//   - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+//
+// What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
 type CatalogServiceClient interface {
 	// Lists products in the order of their ids, a page at a time.
 	ListProducts(ctx context.Context, in *ListProductsRequest, opts ...grpc.CallOption) (*ListProductsResponse, error)
@@ -103,8 +107,12 @@ func (c *catalogServiceClient) SearchProducts(ctx context.Context, in *SearchPro
 // Answers what the shop sells. Nothing here changes anything, so every call may be repeated.
 //
 // Errors carry a google.rpc.ErrorInfo with the domain "shop.catalog.v1" and one of these reasons:
-// PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE. The last one has the status UNAVAILABLE and comes from any
-// method while the products can't be read; the same call may be answered a moment later.
+// PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, and from any method
+//   - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+//   - STORE_UNAVAILABLE with UNAVAILABLE: the products can't be read now; the same call may be answered a moment later,
+//   - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+//
+// What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
 type CatalogServiceServer interface {
 	// Lists products in the order of their ids, a page at a time.
 	ListProducts(context.Context, *ListProductsRequest) (*ListProductsResponse, error)

@@ -587,8 +587,8 @@ type ListOrdersRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many orders at the most; 0 means 20.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// What the previous page gave as next_page_token; empty asks for the first page. All other fields MUST be the same as
-	// in the call that gave the token.
+	// What the previous page gave as next_page_token; empty asks for the first page. All other fields but page_size MUST
+	// be the same as in the call that gave the token.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Only orders of this customer; empty means all.
 	CustomerId    string `protobuf:"bytes,3,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
@@ -931,16 +931,18 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\x10OrderStateChange\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.shop.orders.v1.OrderStateR\x05state\x12.\n" +
-	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"]\n" +
-	"\tOrderItem\x12(\n" +
+	"\x04time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\"i\n" +
+	"\tOrderItem\x124\n" +
 	"\n" +
-	"product_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\tproductId\x12&\n" +
+	"product_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
+	"^[^\\x00]*$R\tproductId\x12&\n" +
 	"\bquantity\x18\x02 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\"\x9f\x02\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\"\xab\x02\n" +
 	"\x11PlaceOrderRequest\x12'\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12*\n" +
-	"\vcustomer_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\n" +
+	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
+	"\vcustomer_id\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
+	"^[^\\x00]*$R\n" +
 	"customerId\x12\xb4\x01\n" +
 	"\x05items\x18\x03 \x03(\v2\x19.shop.orders.v1.OrderItemB\x82\x01\xbaH\x7f\xba\x01u\n" +
 	"\x14items.unique_product\x12\x1eeach product may be named once\x1a=this.size() > 100 || this.map(item, item.product_id).unique()\x92\x01\x04\b\x01\x10dR\x05items\"A\n" +
@@ -949,12 +951,13 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x19\n" +
 	"\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"?\n" +
 	"\x10GetOrderResponse\x12+\n" +
-	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"\x8e\x01\n" +
+	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\"\x9a\x01\n" +
 	"\x11ListOrdersRequest\x12&\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12(\n" +
-	"\vcustomer_id\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x124\n" +
+	"\vcustomer_id\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n" +
+	"^[^\\x00]*$R\n" +
 	"customerId\"k\n" +
 	"\x12ListOrdersResponse\x12-\n" +
 	"\x06orders\x18\x01 \x03(\v2\x15.shop.orders.v1.OrderR\x06orders\x12&\n" +

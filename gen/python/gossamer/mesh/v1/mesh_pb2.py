@@ -27,13 +27,21 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgossamer/mesh/v1/mesh.proto\x12\x10gossamer.mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n\x07Service\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tcontracts\x18\x02 \x03(\tR\tcontracts\x12\x38\n\tinstances\x18\x03 \x03(\x0b\x32\x1a.gossamer.mesh.v1.InstanceR\tinstances\"\xdd\x01\n\x08Instance\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07\x61\x64\x64ress\x18\x02 \x01(\tR\x07\x61\x64\x64ress\x12\x38\n\x06health\x18\x03 \x01(\x0e\x32 .gossamer.mesh.v1.InstanceHealthR\x06health\x12#\n\rhealth_output\x18\x04 \x01(\tR\x0chealthOutput\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x12\n\x04zone\x18\x06 \x01(\tR\x04zone\x12\x1a\n\x08language\x18\x07 \x01(\tR\x08language\"\x15\n\x13ListServicesRequest\"M\n\x14ListServicesResponse\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32\x19.gossamer.mesh.v1.ServiceR\x08services\"\x16\n\x14WatchServicesRequest\"f\n\x15WatchServicesResponse\x12\x33\n\x07\x63hanged\x18\x01 \x03(\x0b\x32\x19.gossamer.mesh.v1.ServiceR\x07\x63hanged\x12\x18\n\x07removed\x18\x02 \x03(\tR\x07removed\"\x12\n\x10GetStatusRequest\"\xcc\x02\n\x11GetStatusResponse\x12\x1a\n\x08\x63omplete\x18\x01 \x01(\x08R\x08\x63omplete\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12;\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nchangeTime\x12+\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x61ge\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12!\n\x0csource_error\x18\x06 \x01(\tR\x0bsourceError\x12\x42\n\rheld_removals\x18\x07 \x03(\x0b\x32\x1d.gossamer.mesh.v1.HeldRemovalR\x0cheldRemovals\x12\x18\n\x07\x63lients\x18\x08 \x01(\x05R\x07\x63lients\"{\n\x0bHeldRemoval\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12)\n\x10instances_before\x18\x02 \x01(\x05R\x0finstancesBefore\x12\'\n\x0finstances_after\x18\x03 \x01(\x05R\x0einstancesAfter\"\x14\n\x12ListClientsRequest\"I\n\x13ListClientsResponse\x12\x32\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x18.gossamer.mesh.v1.ClientR\x07\x63lients\"\xd9\x01\n\x06\x43lient\x12\x17\n\x07node_id\x18\x01 \x01(\tR\x06nodeId\x12\x1d\n\nuser_agent\x18\x02 \x01(\tR\tuserAgent\x12\x12\n\x04peer\x18\x03 \x01(\tR\x04peer\x12=\n\x0c\x63onnect_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63onnectTime\x12\x44\n\rsubscriptions\x18\x05 \x03(\x0b\x32\x1e.gossamer.mesh.v1.SubscriptionR\rsubscriptions\"\xf8\x01\n\x0cSubscription\x12\x32\n\x04type\x18\x01 \x01(\x0e\x32\x1e.gossamer.mesh.v1.ResourceTypeR\x04type\x12\x14\n\x05names\x18\x02 \x03(\tR\x05names\x12\x1a\n\x08wildcard\x18\x03 \x01(\x08R\x08wildcard\x12!\n\x0csent_version\x18\x04 \x01(\tR\x0bsentVersion\x12)\n\x10\x61\x63\x63\x65pted_version\x18\x05 \x01(\tR\x0f\x61\x63\x63\x65ptedVersion\x12\x18\n\x07refusal\x18\x06 \x01(\tR\x07refusal\x12\x1a\n\x08refusals\x18\x07 \x01(\x03R\x08refusals\"\xa4\x01\n\x11\x41waitDrainRequest\x12!\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x07service\x12(\n\x0binstance_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\ninstanceId\x12\x42\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00R\x07maxWait\"O\n\x12\x41waitDrainResponse\x12\x18\n\x07\x64rained\x18\x01 \x01(\x08R\x07\x64rained\x12\x1f\n\x0bwaiting_for\x18\x02 \x03(\tR\nwaitingFor*\xaa\x01\n\x0eInstanceHealth\x12\x1f\n\x1bINSTANCE_HEALTH_UNSPECIFIED\x10\x00\x12\x1b\n\x17INSTANCE_HEALTH_PASSING\x10\x01\x12\x1b\n\x17INSTANCE_HEALTH_WARNING\x10\x02\x12\x1c\n\x18INSTANCE_HEALTH_CRITICAL\x10\x03\x12\x1f\n\x1bINSTANCE_HEALTH_MAINTENANCE\x10\x04*\xb6\x01\n\x0cResourceType\x12\x1d\n\x19RESOURCE_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESOURCE_TYPE_LISTENER\x10\x01\x12%\n!RESOURCE_TYPE_ROUTE_CONFIGURATION\x10\x02\x12\x19\n\x15RESOURCE_TYPE_CLUSTER\x10\x03\x12)\n%RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT\x10\x04\x32\xf4\x03\n\x0bMeshService\x12\x62\n\x0cListServices\x12%.gossamer.mesh.v1.ListServicesRequest\x1a&.gossamer.mesh.v1.ListServicesResponse\"\x03\x90\x02\x01\x12g\n\rWatchServices\x12&.gossamer.mesh.v1.WatchServicesRequest\x1a\'.gossamer.mesh.v1.WatchServicesResponse\"\x03\x90\x02\x01\x30\x01\x12Y\n\tGetStatus\x12\".gossamer.mesh.v1.GetStatusRequest\x1a#.gossamer.mesh.v1.GetStatusResponse\"\x03\x90\x02\x01\x12_\n\x0bListClients\x12$.gossamer.mesh.v1.ListClientsRequest\x1a%.gossamer.mesh.v1.ListClientsResponse\"\x03\x90\x02\x01\x12\\\n\nAwaitDrain\x12#.gossamer.mesh.v1.AwaitDrainRequest\x1a$.gossamer.mesh.v1.AwaitDrainResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgossamer/mesh/v1/mesh.proto\x12\x10gossamer.mesh.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"u\n\x07Service\x12\x12\n\x04name\x18\x01 \x01(\tR\x04name\x12\x1c\n\tcontracts\x18\x02 \x03(\tR\tcontracts\x12\x38\n\tinstances\x18\x03 \x03(\x0b\x32\x1a.gossamer.mesh.v1.InstanceR\tinstances\"\xdd\x01\n\x08Instance\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n\x07\x61\x64\x64ress\x18\x02 \x01(\tR\x07\x61\x64\x64ress\x12\x38\n\x06health\x18\x03 \x01(\x0e\x32 .gossamer.mesh.v1.InstanceHealthR\x06health\x12#\n\rhealth_output\x18\x04 \x01(\tR\x0chealthOutput\x12\x18\n\x07version\x18\x05 \x01(\tR\x07version\x12\x12\n\x04zone\x18\x06 \x01(\tR\x04zone\x12\x1a\n\x08language\x18\x07 \x01(\tR\x08language\"g\n\x13ListServicesRequest\x12\'\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\tpageToken\"u\n\x14ListServicesResponse\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32\x19.gossamer.mesh.v1.ServiceR\x08services\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x16\n\x14WatchServicesRequest\"f\n\x15WatchServicesResponse\x12\x33\n\x07\x63hanged\x18\x01 \x03(\x0b\x32\x19.gossamer.mesh.v1.ServiceR\x07\x63hanged\x12\x18\n\x07removed\x18\x02 \x03(\tR\x07removed\"\x12\n\x10GetStatusRequest\"\xcc\x02\n\x11GetStatusResponse\x12\x1a\n\x08\x63omplete\x18\x01 \x01(\x08R\x08\x63omplete\x12\x18\n\x07version\x18\x02 \x01(\x03R\x07version\x12;\n\x0b\x63hange_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\nchangeTime\x12+\n\x03\x61ge\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\x03\x61ge\x12\x16\n\x06source\x18\x05 \x01(\tR\x06source\x12!\n\x0csource_error\x18\x06 \x01(\tR\x0bsourceError\x12\x42\n\rheld_removals\x18\x07 \x03(\x0b\x32\x1d.gossamer.mesh.v1.HeldRemovalR\x0cheldRemovals\x12\x18\n\x07\x63lients\x18\x08 \x01(\x05R\x07\x63lients\"{\n\x0bHeldRemoval\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12)\n\x10instances_before\x18\x02 \x01(\x05R\x0finstancesBefore\x12\'\n\x0finstances_after\x18\x03 \x01(\x05R\x0einstancesAfter\"f\n\x12ListClientsRequest\x12\'\n\tpage_size\x18\x01 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80 R\tpageToken\"q\n\x13ListClientsResponse\x12\x32\n\x07\x63lients\x18\x01 \x03(\x0b\x32\x18.gossamer.mesh.v1.ClientR\x07\x63lients\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd9\x01\n\x06\x43lient\x12\x17\n\x07node_id\x18\x01 \x01(\tR\x06nodeId\x12\x1d\n\nuser_agent\x18\x02 \x01(\tR\tuserAgent\x12\x12\n\x04peer\x18\x03 \x01(\tR\x04peer\x12=\n\x0c\x63onnect_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x0b\x63onnectTime\x12\x44\n\rsubscriptions\x18\x05 \x03(\x0b\x32\x1e.gossamer.mesh.v1.SubscriptionR\rsubscriptions\"\xf8\x01\n\x0cSubscription\x12\x32\n\x04type\x18\x01 \x01(\x0e\x32\x1e.gossamer.mesh.v1.ResourceTypeR\x04type\x12\x14\n\x05names\x18\x02 \x03(\tR\x05names\x12\x1a\n\x08wildcard\x18\x03 \x01(\x08R\x08wildcard\x12!\n\x0csent_version\x18\x04 \x01(\tR\x0bsentVersion\x12)\n\x10\x61\x63\x63\x65pted_version\x18\x05 \x01(\tR\x0f\x61\x63\x63\x65ptedVersion\x12\x18\n\x07refusal\x18\x06 \x01(\tR\x07refusal\x12\x1a\n\x08refusals\x18\x07 \x01(\x03R\x08refusals\"\xa4\x01\n\x11\x41waitDrainRequest\x12!\n\x07service\x18\x01 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\x07service\x12(\n\x0binstance_id\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x10\x01R\ninstanceId\x12\x42\n\x08max_wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00R\x07maxWait\"O\n\x12\x41waitDrainResponse\x12\x18\n\x07\x64rained\x18\x01 \x01(\x08R\x07\x64rained\x12\x1f\n\x0bwaiting_for\x18\x02 \x03(\tR\nwaitingFor*\xaa\x01\n\x0eInstanceHealth\x12\x1f\n\x1bINSTANCE_HEALTH_UNSPECIFIED\x10\x00\x12\x1b\n\x17INSTANCE_HEALTH_PASSING\x10\x01\x12\x1b\n\x17INSTANCE_HEALTH_WARNING\x10\x02\x12\x1c\n\x18INSTANCE_HEALTH_CRITICAL\x10\x03\x12\x1f\n\x1bINSTANCE_HEALTH_MAINTENANCE\x10\x04*\xb6\x01\n\x0cResourceType\x12\x1d\n\x19RESOURCE_TYPE_UNSPECIFIED\x10\x00\x12\x1a\n\x16RESOURCE_TYPE_LISTENER\x10\x01\x12%\n!RESOURCE_TYPE_ROUTE_CONFIGURATION\x10\x02\x12\x19\n\x15RESOURCE_TYPE_CLUSTER\x10\x03\x12)\n%RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT\x10\x04\x32\xf4\x03\n\x0bMeshService\x12\x62\n\x0cListServices\x12%.gossamer.mesh.v1.ListServicesRequest\x1a&.gossamer.mesh.v1.ListServicesResponse\"\x03\x90\x02\x01\x12g\n\rWatchServices\x12&.gossamer.mesh.v1.WatchServicesRequest\x1a\'.gossamer.mesh.v1.WatchServicesResponse\"\x03\x90\x02\x01\x30\x01\x12Y\n\tGetStatus\x12\".gossamer.mesh.v1.GetStatusRequest\x1a#.gossamer.mesh.v1.GetStatusResponse\"\x03\x90\x02\x01\x12_\n\x0bListClients\x12$.gossamer.mesh.v1.ListClientsRequest\x1a%.gossamer.mesh.v1.ListClientsResponse\"\x03\x90\x02\x01\x12\\\n\nAwaitDrain\x12#.gossamer.mesh.v1.AwaitDrainRequest\x1a$.gossamer.mesh.v1.AwaitDrainResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gossamer.mesh.v1.mesh_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_LISTSERVICESREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTSERVICESREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTSERVICESREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTSERVICESREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
+  _globals['_LISTCLIENTSREQUEST'].fields_by_name['page_size']._loaded_options = None
+  _globals['_LISTCLIENTSREQUEST'].fields_by_name['page_size']._serialized_options = b'\272H\007\032\005\030\350\007(\000'
+  _globals['_LISTCLIENTSREQUEST'].fields_by_name['page_token']._loaded_options = None
+  _globals['_LISTCLIENTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200 '
   _globals['_AWAITDRAINREQUEST'].fields_by_name['service']._loaded_options = None
   _globals['_AWAITDRAINREQUEST'].fields_by_name['service']._serialized_options = b'\272H\004r\002\020\001'
   _globals['_AWAITDRAINREQUEST'].fields_by_name['instance_id']._loaded_options = None
@@ -50,40 +58,40 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MESHSERVICE'].methods_by_name['ListClients']._serialized_options = b'\220\002\001'
   _globals['_MESHSERVICE'].methods_by_name['AwaitDrain']._loaded_options = None
   _globals['_MESHSERVICE'].methods_by_name['AwaitDrain']._serialized_options = b'\220\002\001'
-  _globals['_INSTANCEHEALTH']._serialized_start=2013
-  _globals['_INSTANCEHEALTH']._serialized_end=2183
-  _globals['_RESOURCETYPE']._serialized_start=2186
-  _globals['_RESOURCETYPE']._serialized_end=2368
+  _globals['_INSTANCEHEALTH']._serialized_start=2257
+  _globals['_INSTANCEHEALTH']._serialized_end=2427
+  _globals['_RESOURCETYPE']._serialized_start=2430
+  _globals['_RESOURCETYPE']._serialized_end=2612
   _globals['_SERVICE']._serialized_start=143
   _globals['_SERVICE']._serialized_end=260
   _globals['_INSTANCE']._serialized_start=263
   _globals['_INSTANCE']._serialized_end=484
   _globals['_LISTSERVICESREQUEST']._serialized_start=486
-  _globals['_LISTSERVICESREQUEST']._serialized_end=507
-  _globals['_LISTSERVICESRESPONSE']._serialized_start=509
-  _globals['_LISTSERVICESRESPONSE']._serialized_end=586
-  _globals['_WATCHSERVICESREQUEST']._serialized_start=588
-  _globals['_WATCHSERVICESREQUEST']._serialized_end=610
-  _globals['_WATCHSERVICESRESPONSE']._serialized_start=612
-  _globals['_WATCHSERVICESRESPONSE']._serialized_end=714
-  _globals['_GETSTATUSREQUEST']._serialized_start=716
-  _globals['_GETSTATUSREQUEST']._serialized_end=734
-  _globals['_GETSTATUSRESPONSE']._serialized_start=737
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1069
-  _globals['_HELDREMOVAL']._serialized_start=1071
-  _globals['_HELDREMOVAL']._serialized_end=1194
-  _globals['_LISTCLIENTSREQUEST']._serialized_start=1196
-  _globals['_LISTCLIENTSREQUEST']._serialized_end=1216
-  _globals['_LISTCLIENTSRESPONSE']._serialized_start=1218
-  _globals['_LISTCLIENTSRESPONSE']._serialized_end=1291
-  _globals['_CLIENT']._serialized_start=1294
-  _globals['_CLIENT']._serialized_end=1511
-  _globals['_SUBSCRIPTION']._serialized_start=1514
-  _globals['_SUBSCRIPTION']._serialized_end=1762
-  _globals['_AWAITDRAINREQUEST']._serialized_start=1765
-  _globals['_AWAITDRAINREQUEST']._serialized_end=1929
-  _globals['_AWAITDRAINRESPONSE']._serialized_start=1931
-  _globals['_AWAITDRAINRESPONSE']._serialized_end=2010
-  _globals['_MESHSERVICE']._serialized_start=2371
-  _globals['_MESHSERVICE']._serialized_end=2871
+  _globals['_LISTSERVICESREQUEST']._serialized_end=589
+  _globals['_LISTSERVICESRESPONSE']._serialized_start=591
+  _globals['_LISTSERVICESRESPONSE']._serialized_end=708
+  _globals['_WATCHSERVICESREQUEST']._serialized_start=710
+  _globals['_WATCHSERVICESREQUEST']._serialized_end=732
+  _globals['_WATCHSERVICESRESPONSE']._serialized_start=734
+  _globals['_WATCHSERVICESRESPONSE']._serialized_end=836
+  _globals['_GETSTATUSREQUEST']._serialized_start=838
+  _globals['_GETSTATUSREQUEST']._serialized_end=856
+  _globals['_GETSTATUSRESPONSE']._serialized_start=859
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1191
+  _globals['_HELDREMOVAL']._serialized_start=1193
+  _globals['_HELDREMOVAL']._serialized_end=1316
+  _globals['_LISTCLIENTSREQUEST']._serialized_start=1318
+  _globals['_LISTCLIENTSREQUEST']._serialized_end=1420
+  _globals['_LISTCLIENTSRESPONSE']._serialized_start=1422
+  _globals['_LISTCLIENTSRESPONSE']._serialized_end=1535
+  _globals['_CLIENT']._serialized_start=1538
+  _globals['_CLIENT']._serialized_end=1755
+  _globals['_SUBSCRIPTION']._serialized_start=1758
+  _globals['_SUBSCRIPTION']._serialized_end=2006
+  _globals['_AWAITDRAINREQUEST']._serialized_start=2009
+  _globals['_AWAITDRAINREQUEST']._serialized_end=2173
+  _globals['_AWAITDRAINRESPONSE']._serialized_start=2175
+  _globals['_AWAITDRAINRESPONSE']._serialized_end=2254
+  _globals['_MESHSERVICE']._serialized_start=2615
+  _globals['_MESHSERVICE']._serialized_end=3115
 # @@protoc_insertion_point(module_scope)

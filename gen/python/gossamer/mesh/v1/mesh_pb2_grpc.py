@@ -101,8 +101,9 @@ class MeshServiceServicer:
     def AwaitDrain(self, request, context):
         """Waits until every client that follows a service has accepted an assignment without one of its instances.
 
-        Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-        instance that the mesh does not know counts as drained.
+        Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+        holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+        seconds of a control plane nothing does, because clients of the one before may not have come back yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

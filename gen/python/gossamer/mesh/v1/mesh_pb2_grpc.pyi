@@ -49,8 +49,9 @@ class MeshServiceStub:
     AwaitDrain: _grpc.UnaryUnaryMultiCallable[_mesh_pb2.AwaitDrainRequest, _mesh_pb2.AwaitDrainResponse]
     """Waits until every client that follows a service has accepted an assignment without one of its instances.
 
-    Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-    instance that the mesh does not know counts as drained.
+    Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+    holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+    seconds of a control plane nothing does, because clients of the one before may not have come back yet.
     """
 
 @_typing.type_check_only
@@ -74,8 +75,9 @@ class MeshServiceAsyncStub(MeshServiceStub):
     AwaitDrain: _aio.UnaryUnaryMultiCallable[_mesh_pb2.AwaitDrainRequest, _mesh_pb2.AwaitDrainResponse]  # type: ignore[assignment]
     """Waits until every client that follows a service has accepted an assignment without one of its instances.
 
-    Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-    instance that the mesh does not know counts as drained.
+    Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+    holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+    seconds of a control plane nothing does, because clients of the one before may not have come back yet.
     """
 
 class MeshServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -126,8 +128,9 @@ class MeshServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_mesh_pb2.AwaitDrainResponse, _abc.Awaitable[_mesh_pb2.AwaitDrainResponse]]:
         """Waits until every client that follows a service has accepted an assignment without one of its instances.
 
-        Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. An
-        instance that the mesh does not know counts as drained.
+        Answers as soon as that is so, and otherwise when max_wait is over, with the clients that are still missing. That
+        holds also for an instance that was removed lately; one that the mesh does not know counts as drained. In the first
+        seconds of a control plane nothing does, because clients of the one before may not have come back yet.
         """
 
 def add_MeshServiceServicer_to_server(servicer: MeshServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

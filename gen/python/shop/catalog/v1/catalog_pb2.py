@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\"\xc3\x01\n\x07Product\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12(\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\x05price\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x18\n\x07picture\x18\x06 \x01(\tR\x07picture\x12\x12\n\x04tags\x18\x07 \x03(\tR\x04tags\"\x8b\x01\n\x13ListProductsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12#\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x08\x63\x61tegory\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\".\n\x11GetProductRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"B\n\x17\x42\x61tchGetProductsRequest\x12\'\n\x03ids\x18\x01 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\xc8\x01\x18\x01\"\x06r\x04\x10\x01\x18@R\x03ids\"q\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12\x1f\n\x0bmissing_ids\x18\x02 \x03(\tR\nmissingIds\"\x8a\x01\n\x15SearchProductsRequest\x12 \n\x05query\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x05query\x12&\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"v\n\x16SearchProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa4\x03\n\x0e\x43\x61talogService\x12`\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x03\x90\x02\x01\x12Z\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\"\x03\x90\x02\x01\x12l\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\"\x03\x90\x02\x01\x12\x66\n\x0eSearchProducts\x12&.shop.catalog.v1.SearchProductsRequest\x1a\'.shop.catalog.v1.SearchProductsResponse\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dshop/catalog/v1/catalog.proto\x12\x0fshop.catalog.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x17google/type/money.proto\"\xc3\x01\n\x07Product\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n\x04name\x18\x02 \x01(\tR\x04name\x12 \n\x0b\x64\x65scription\x18\x03 \x01(\tR\x0b\x64\x65scription\x12(\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\x05price\x12\x1a\n\x08\x63\x61tegory\x18\x05 \x01(\tR\x08\x63\x61tegory\x12\x18\n\x07picture\x18\x06 \x01(\tR\x07picture\x12\x12\n\x04tags\x18\x07 \x03(\tR\x04tags\"\x97\x01\n\x13ListProductsRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12/\n\x08\x63\x61tegory\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n^[^\\x00]*$R\x08\x63\x61tegory\"t\n\x14ListProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\".\n\x11GetProductRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"H\n\x12GetProductResponse\x12\x32\n\x07product\x18\x01 \x01(\x0b\x32\x18.shop.catalog.v1.ProductR\x07product\"B\n\x17\x42\x61tchGetProductsRequest\x12\'\n\x03ids\x18\x01 \x03(\tB\x15\xbaH\x12\x92\x01\x0f\x08\x01\x10\xc8\x01\x18\x01\"\x06r\x04\x10\x01\x18@R\x03ids\"q\n\x18\x42\x61tchGetProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12\x1f\n\x0bmissing_ids\x18\x02 \x03(\tR\nmissingIds\"\x8a\x01\n\x15SearchProductsRequest\x12 \n\x05query\x18\x01 \x01(\tB\n\xbaH\x07r\x05\x10\x01\x18\xc8\x01R\x05query\x12&\n\tpage_size\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x03 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\"v\n\x16SearchProductsResponse\x12\x34\n\x08products\x18\x01 \x03(\x0b\x32\x18.shop.catalog.v1.ProductR\x08products\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa4\x03\n\x0e\x43\x61talogService\x12`\n\x0cListProducts\x12$.shop.catalog.v1.ListProductsRequest\x1a%.shop.catalog.v1.ListProductsResponse\"\x03\x90\x02\x01\x12Z\n\nGetProduct\x12\".shop.catalog.v1.GetProductRequest\x1a#.shop.catalog.v1.GetProductResponse\"\x03\x90\x02\x01\x12l\n\x10\x42\x61tchGetProducts\x12(.shop.catalog.v1.BatchGetProductsRequest\x1a).shop.catalog.v1.BatchGetProductsResponse\"\x03\x90\x02\x01\x12\x66\n\x0eSearchProducts\x12&.shop.catalog.v1.SearchProductsRequest\x1a\'.shop.catalog.v1.SearchProductsResponse\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_token']._loaded_options = None
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['page_token']._serialized_options = b'\272H\005r\003\030\200\004'
   _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._loaded_options = None
-  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_LISTPRODUCTSREQUEST'].fields_by_name['category']._serialized_options = b'\272H\020r\016\030@2\n^[^\\x00]*$'
   _globals['_GETPRODUCTREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETPRODUCTREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_BATCHGETPRODUCTSREQUEST'].fields_by_name['ids']._loaded_options = None
@@ -60,21 +60,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCT']._serialized_start=105
   _globals['_PRODUCT']._serialized_end=300
   _globals['_LISTPRODUCTSREQUEST']._serialized_start=303
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=442
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=444
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=560
-  _globals['_GETPRODUCTREQUEST']._serialized_start=562
-  _globals['_GETPRODUCTREQUEST']._serialized_end=608
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=610
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=682
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=684
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=750
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=752
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=865
-  _globals['_SEARCHPRODUCTSREQUEST']._serialized_start=868
-  _globals['_SEARCHPRODUCTSREQUEST']._serialized_end=1006
-  _globals['_SEARCHPRODUCTSRESPONSE']._serialized_start=1008
-  _globals['_SEARCHPRODUCTSRESPONSE']._serialized_end=1126
-  _globals['_CATALOGSERVICE']._serialized_start=1129
-  _globals['_CATALOGSERVICE']._serialized_end=1549
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=454
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=456
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=572
+  _globals['_GETPRODUCTREQUEST']._serialized_start=574
+  _globals['_GETPRODUCTREQUEST']._serialized_end=620
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=622
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=694
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=696
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=762
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=764
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=877
+  _globals['_SEARCHPRODUCTSREQUEST']._serialized_start=880
+  _globals['_SEARCHPRODUCTSREQUEST']._serialized_end=1018
+  _globals['_SEARCHPRODUCTSRESPONSE']._serialized_start=1020
+  _globals['_SEARCHPRODUCTSRESPONSE']._serialized_end=1138
+  _globals['_CATALOGSERVICE']._serialized_start=1141
+  _globals['_CATALOGSERVICE']._serialized_end=1561
 # @@protoc_insertion_point(module_scope)

@@ -29,8 +29,11 @@ class CatalogServiceStub:
     """Answers what the shop sells. Nothing here changes anything, so every call may be repeated.
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.catalog.v1" and one of these reasons:
-    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE. The last one has the status UNAVAILABLE and comes from any
-    method while the products can't be read; the same call may be answered a moment later.
+    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: the products can't be read now; the same call may be answered a moment later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     def __init__(self, channel):
@@ -65,8 +68,11 @@ class CatalogServiceServicer:
     """Answers what the shop sells. Nothing here changes anything, so every call may be repeated.
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.catalog.v1" and one of these reasons:
-    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE. The last one has the status UNAVAILABLE and comes from any
-    method while the products can't be read; the same call may be answered a moment later.
+    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: the products can't be read now; the same call may be answered a moment later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     def ListProducts(self, request, context):
@@ -133,8 +139,11 @@ class CatalogService:
     """Answers what the shop sells. Nothing here changes anything, so every call may be repeated.
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.catalog.v1" and one of these reasons:
-    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, STORE_UNAVAILABLE. The last one has the status UNAVAILABLE and comes from any
-    method while the products can't be read; the same call may be answered a moment later.
+    PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: the products can't be read now; the same call may be answered a moment later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     @staticmethod

@@ -30,7 +30,12 @@ class OrdersServiceStub:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+    later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     def __init__(self, channel):
@@ -71,7 +76,12 @@ class OrdersServiceServicer:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+    later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     def PlaceOrder(self, request, context):
@@ -167,7 +177,12 @@ class OrdersService:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+    - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+    - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+    later,
+    - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     @staticmethod

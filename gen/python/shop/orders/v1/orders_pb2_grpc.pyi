@@ -31,7 +31,12 @@ class OrdersServiceStub:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+      - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+      - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+        later,
+      - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     @_typing.overload
@@ -75,7 +80,12 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+      - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+      - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+        later,
+      - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -115,7 +125,12 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    STORE_UNAVAILABLE, CATALOG_UNAVAILABLE.
+    CATALOG_UNAVAILABLE, and from any method
+      - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
+      - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
+        later,
+      - INTERNAL with INTERNAL: a fault of the service, which its log explains.
+    What gRPC itself answers, such as DEADLINE_EXCEEDED, carries none.
     """
 
     @_abc_1.abstractmethod
