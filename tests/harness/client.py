@@ -172,9 +172,7 @@ class _Program:
         stub = probe_pb2_grpc.ProbeServiceStub(self._channels[service])
         request = {"Echo": probe_pb2.EchoRequest, "Wait": probe_pb2.WaitRequest}[method]()
         try:
-            answer = await getattr(stub, method)(
-                request, timeout=timeout, metadata=[tuple(pair) for pair in metadata]
-            )
+            answer = await getattr(stub, method)(request, timeout=timeout, metadata=[tuple(pair) for pair in metadata])
         except grpc.aio.AioRpcError as error:
             return f"!{error.code().name}"
         return str(answer.hop.instance)

@@ -142,6 +142,12 @@ class Consul:
         async with self._session.put(path, json=body) as response:
             assert response.status < 300, await response.text()
 
+    async def delete(self, path: str) -> None:
+        """Take something back that was put there."""
+        assert self._session
+        async with self._session.delete(path) as response:
+            assert response.status < 300, await response.text()
+
     def _configuration(self) -> dict[str, Any]:
         return {
             "server": True,

@@ -36,7 +36,12 @@ def _instance(entry: Mapping[str, Any]) -> Instance:
         zone=meta.get("zone", ""),
         language=meta.get("language", ""),
         contracts=tuple(sorted(filter(None, (part.strip() for part in meta.get("contracts", "").split(","))))),
+        weight=_weight(service.get("Weights") or {}, health),
     )
+
+
+def _weight(weights: Mapping[str, int], health: Health) -> int:
+    return max(1, weights.get("Warning" if health is Health.WARNING else "Passing", 1))
 
 
 def _health(checks: Sequence[Mapping[str, Any]]) -> tuple[Health, str]:

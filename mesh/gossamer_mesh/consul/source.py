@@ -1,4 +1,4 @@
-"""Follows a Consul agent with blocking queries: one over the names of services, one for each service.
+"""Follows a Consul agent with blocking queries: one over the names of services, one for each service, some on traffic.
 
 Consul is read in *epochs*. An epoch begins with everything read once from index 0 and told as one mesh; then each query
 blocks on its own index and tells the mesh again when its answer differs. Whatever fails ends the epoch: the failure is
@@ -7,13 +7,14 @@ told, and after a delay the next epoch reads everything again, because an agent 
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 from gossamer_mesh.consul.blocking import Backoff, BlockingQuery, TokenBucket
-from gossamer_mesh.consul.client import REQUEST_ERRORS, Client, source_error
+from gossamer_mesh.consul.client import Client
 from gossamer_mesh.consul.entries import service_of
+from gossamer_mesh.consul.queries import LONG_WAIT, bucket, request
+from gossamer_mesh.consul.traffic import Traffic
 from gossamer_mesh.discovery import Listener, SourceError
 from gossamer_mesh.model import Mesh, Service
 
@@ -23,20 +24,8 @@ OWN = "consul"
 NAMES_WAIT = 2
 """Seconds that the query over names blocks: it is also how a silent agent is noticed, and what keeps the age low."""
 
-SERVICE_WAIT = 60
-"""Seconds that the query of one service blocks."""
-
-GRACE = 4.0
-"""Seconds that an answer may take beyond its wait, which Consul itself stretches by up to a sixteenth."""
-
-RATE, BURST = 20.0, 10
-"""How often a second, and at once, one query may be asked."""
-
 LOOKS = 4
 """How many services a second look reads at once. The watch has a connection for each already, and agents count them."""
-
-Query = Callable[..., Awaitable[tuple[str, Any]]]
-"""A method of py-consul that answers an index and what it found."""
 
 
 class ConsulSource:
@@ -77,7 +66,7 @@ class ConsulSource:
                 return (await _read(client, name))[1]
 
         async with Client(self._url) as client:
-            _, names = await _ask(client, client.catalog.services)
+            _, names = await request(client, client.catalog.services)
             found = await asyncio.gather(*(read(name) for name in names if name != OWN))
         return Mesh.of(filter(None, found))
 
@@ -103,17 +92,19 @@ class _Epoch:
         """What was read of each name; none for what is no part of the mesh."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         """One for each name."""
+        self._traffic = Traffic(client, changed=self._tell)
 
     async def run(self) -> None:
         """Follow until something fails. Raises a group of `SourceError` or `_BeganAgain`."""
         async with asyncio.TaskGroup() as tasks:
+            self._traffic.follow(tasks)
             await self._follow_names(tasks)
 
     async def _follow_names(self, tasks: asyncio.TaskGroup) -> None:
         query = BlockingQuery[frozenset[str]]()
-        bucket = TokenBucket(rate=RATE, burst=BURST)
+        limit = bucket()
         while True:
-            index, found = await _ask(self._client, self._client.catalog.services, query, NAMES_WAIT, bucket)
+            index, found = await request(self._client, self._client.catalog.services, query, NAMES_WAIT, limit)
             if self.complete:
                 self._listener.heard()
             self._watch_index(index)
@@ -135,48 +126,30 @@ class _Epoch:
 
     async def _follow_service(self, name: str) -> None:
         query = BlockingQuery[Service | None]()
-        bucket = TokenBucket(rate=RATE, burst=BURST)
+        limit = bucket()
         while True:
-            index, service = await _read(self._client, name, query, bucket)
+            index, service = await _read(self._client, name, query, limit)
             if query.answered(index, service) or name not in self._services:
                 self._services[name] = service
                 self._tell()
 
     def _tell(self) -> None:
-        """Tell the mesh, if every name was read."""
-        if self._services.keys() != self._tasks.keys():
+        """Tell the mesh, if every name was read, and what people wrote."""
+        if not self._index or self._services.keys() != self._tasks.keys() or not self._traffic.complete:
             return
         restarted = self._index < self.index
         self.complete, self.index = True, self._index
-        self._listener.read(Mesh.of(filter(None, self._services.values())), restarted=restarted)
+        mesh = Mesh.of(filter(None, self._services.values()), self._traffic.entries)
+        self._listener.read(mesh, restarted=restarted)
 
 
 async def _read(
-    client: Client, name: str, query: BlockingQuery[Any] | None = None, bucket: TokenBucket | None = None
+    client: Client, name: str, query: BlockingQuery[Any] | None = None, limit: TokenBucket | None = None
 ) -> tuple[int, Service | None]:
-    index, entries = await _ask(client, partial(client.health.service, name), query, SERVICE_WAIT, bucket)
+    index, entries = await request(client, partial(client.health.service, name), query, LONG_WAIT, limit)
     try:
         return index, service_of(name, entries or ())
     except (KeyError, TypeError) as error:
         raise SourceError(
             f"expected entries of service {name!r} as Consul 1.22 gives them at {client.url}, found others: {error!r}"
         ) from error
-
-
-async def _ask(
-    client: Client,
-    ask: Query,
-    query: BlockingQuery[Any] | None = None,
-    wait: float = 0,
-    bucket: TokenBucket | None = None,
-) -> tuple[int, Any]:
-    """Make one request, blocking if the query has an index to wait behind. Raises `SourceError`."""
-    if bucket:
-        await asyncio.sleep(bucket.take(asyncio.get_running_loop().time()))
-    behind = query.index if query else 0
-    try:
-        async with asyncio.timeout(GRACE + (wait * 17 / 16 if behind else 0)):
-            index, found = await ask(index=behind or None, wait=f"{wait}s")
-    except REQUEST_ERRORS as error:
-        raise source_error(client.url, error) from error
-    return int(index), found

@@ -53,8 +53,9 @@ class Planning:
 
     @property
     def _names(self) -> list[str]:
-        """The services that have instances, or had, or of which somebody wrote where their calls go."""
-        return sorted(self._mesh.services.keys() | self._mesh.entries.chains.keys())
+        """The services that have instances, or of which somebody wrote where their calls go; or for whom it was so."""
+        known = {name for made in self._made.values() for name in made}
+        return sorted(self._mesh.services.keys() | self._mesh.entries.chains.keys() | known)
 
     def _make(self, audience: Audience, name: str) -> Planned:
         made = self._made[audience]

@@ -179,4 +179,4 @@ def _put_back(reading: Mesh, held: dict[Key, _Hold]) -> Mesh:
         kept = [hold.instance for (service, _), hold in held.items() if service == name]
         ids = {instance.id for instance in kept}
         services[name] = Service.of(name, [*kept, *(instance for instance in read if instance.id not in ids)])
-    return Mesh.of(services.values()) if held else reading
+    return Mesh.of(services.values(), reading.entries) if held else reading

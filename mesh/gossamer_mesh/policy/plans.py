@@ -11,7 +11,6 @@ from gossamer_mesh.policy.refusals import Refusal, Refusals
 from gossamer_mesh.policy.shapes import Aim, Shape, shape
 from gossamer_mesh.policy.targets import Target
 
-
 ANYONE = Audience()
 
 
@@ -38,8 +37,12 @@ def plan(
         return tuple(sorted(path for contract in served for path in contracts.repeatable.get(contract, ())))
 
     refusals = Refusals(service)
-    chosen = shape(service, repeatable, mesh.entries, audience, refusals)
-    _check_filters(chosen, mesh, refusals)
+    try:
+        chosen = shape(service, repeatable, mesh.entries, audience, refusals)
+        _check_filters(chosen, mesh, refusals)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        reason = f"expected what Consul 1.22 answers to /v1/discovery-chain/{service}, found something else: {error!r}"
+        refusals.say(f"discovery chain of {service}", reason)
     if refusals.found:
         chosen = last_good or shape(service, repeatable, Entries(), audience, Refusals(service))
     filled = tuple(_fill(aim, mesh, chosen, audience, refusals) for aim in chosen.aims)
@@ -49,9 +52,8 @@ def plan(
 def _check_filters(chosen: Shape, mesh: Mesh, refusals: Refusals) -> None:
     for target in (target for aim in chosen.aims for target in aim.targets):
         if reason := mesh.entries.broken_filters.get((target.service, target.filter)):
-            refusals.say(
-                f"service-resolver/{target.service} Subsets", f"the filter {target.filter!r} is refused: {reason}"
-            )
+            subject = f"service-resolver/{target.service} Subsets"
+            refusals.say(subject, f"the filter {target.filter!r} is refused: {reason}")
 
 
 def _fill(aim: Aim, mesh: Mesh, chosen: Shape, audience: Audience, refusals: Refusals) -> Cluster:

@@ -5,7 +5,6 @@ splitters or resolvers, and splitters whose splits lead to resolvers.
 https://developer.hashicorp.com/consul/api-docs/discovery-chain
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -61,7 +60,7 @@ def shape(
     paths = repeatable({target.service for aim in aims for target in aim.targets})
     routes = [spread for route in walked for spread in _with_retries(route, paths, defaults)]
     faults = [each for each in extras.faults(entries.extras, service, refusals) if each.caller in {"", audience.caller}]
-    faulty = [spread for route in routes for spread in _with_faults(route, faults)]
+    faulty = [spread for route in routes for spread in _with_faults(route, faults, refusals)]
     reached = {route.match: route for route in reversed(faulty)}  # of equal matches, the first takes every call
     return Shape(
         routes=tuple(route for route in faulty if reached[route.match] is route), aims=aims, zones=defaults.zones
@@ -137,7 +136,7 @@ class _Walk:
         timeouts, hashed = [defaults.timeout], []
         for leg in legs:
             resolver = self._node(leg["NextNode"])
-            if not (weight := round(leg["Weight"] * (WHOLE / 100))):
+            if not (weight := round(leg.get("Weight", 0) * (WHOLE / 100))):
                 continue
             name = self._resolve(resolver)
             shares[name] = shares.get(name, 0) + weight
@@ -204,17 +203,25 @@ def _with_retries(route: Route, repeatable: tuple[str, ...], defaults: Defaults)
 
 
 def _takes(match: Match, path: str) -> bool:
+    """Tell whether a match takes a path, other conditions aside. Of a regular expression that is never said.
+
+    Python would try one with backtracking, for which a hostile one takes for ever.
+    """
     if match.is_ is PathIs.EXACT:
         return match.path == path
-    if match.is_ is PathIs.PREFIX:
-        return path.startswith(match.path)
-    return re.fullmatch(match.path, path) is not None
+    return match.is_ is PathIs.PREFIX and path.startswith(match.path)
 
 
-def _with_faults(route: Route, faults: list[WrittenFault]) -> Iterator[Route]:
+def _with_faults(route: Route, faults: list[WrittenFault], refusals: Refusals) -> Iterator[Route]:
     """Put before a route, for each fault, one that takes the calls that the fault is for."""
     for written in faults:
         match = replace(route.match, headers=(*route.match.headers, *written.headers))
+        if written.path and match.is_ is PathIs.REGEX:
+            refusals.say(
+                f"{written.fault.source} method",
+                f"can't be looked for among the calls of {route.source}, which are matched by PathRegex: "
+                "write PathExact or PathPrefix there, or the fault without method",
+            )
         if written.path:
             if not _takes(route.match, written.path):
                 continue

@@ -23,9 +23,16 @@ def test_it_imports_nothing_that_it_does_not_need():
 @pytest.mark.parametrize(
     ("room", "names"),
     [
-        (gossamer_mesh.model, ["Endpoint", "Health", "Instance", "Mesh", "Plan", "Retry", "Route", "Service"]),
+        (
+            gossamer_mesh.model,
+            [
+                *("Abort", "Audience", "Balance", "Cluster", "Delay", "Endpoint", "Entries", "Fault", "Header"),
+                *("HeaderIs", "Health", "Instance", "Match", "Mesh", "Outlier", "PathIs", "Plan", "Retry", "Route"),
+                *("Service", "Share"),
+            ],
+        ),
         (gossamer_mesh.consul, ["ConsulSource"]),
-        (gossamer_mesh.policy, ["Contracts", "ContractsError", "Planned", "Refusal", "plan"]),
+        (gossamer_mesh.policy, ["Contracts", "ContractsError", "Planned", "Refusal", "Shape", "plan"]),
         (
             gossamer_mesh.discovery,
             [
