@@ -149,8 +149,8 @@ async def register_crowd(consul, instance, size):
 
 @contextlib.asynccontextmanager
 async def watched_crowd(folder, instance):
-    """Twelve services followed at an agent that allows 20 connections: 13 for the watch, one for the test."""
-    async with Consul(folder, limits={"http_max_conns_per_client": 20}) as consul:
+    """Twelve services followed at an agent that allows 26 connections: 19 for the watch, one for the test."""
+    async with Consul(folder, limits={"http_max_conns_per_client": 26}) as consul:
         await register_crowd(consul, instance, 12)
         async with watching(consul.url) as told:
             await told.until(lambda mesh: len(mesh.services) == 12)

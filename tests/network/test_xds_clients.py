@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gossamer_mesh.policy.plans
-import gossamer_mesh.xds.resources
+import gossamer_mesh.xds.spelling
 from gossamer.mesh.v1.mesh_pb2 import RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT, ListClientsRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer_mesh import model
@@ -115,7 +115,7 @@ async def test_a_client_that_leaves_a_service_and_comes_back_gets_what_there_is_
 def careless(monkeypatch):
     """A control plane that checks nothing before it sends it."""
     monkeypatch.setattr(gossamer_mesh.policy.plans, "_unreachable", lambda _: "")
-    monkeypatch.setattr(gossamer_mesh.xds.resources, "require_legal", lambda _: None)
+    monkeypatch.setattr(gossamer_mesh.xds.spelling, "require_legal", lambda _: None)
 
 
 @pytest.mark.usefixtures("careless")

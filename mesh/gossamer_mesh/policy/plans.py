@@ -84,9 +84,8 @@ def _endpoints(target: Target, mesh: Mesh, refusals: Refusals) -> tuple[Endpoint
         if reason := _unreachable(instance):
             refusals.say(f"instance {instance.id}", reason)
         else:
-            host = str(ipaddress.ip_address(instance.host))
-            endpoint = Endpoint(host=host, port=instance.port, zone=instance.zone, weight=instance.weight)
-            endpoints.setdefault((host, instance.port), endpoint)
+            endpoint = Endpoint(host=instance.host, port=instance.port, zone=instance.zone, weight=instance.weight)
+            endpoints.setdefault((instance.host, instance.port), endpoint)
     return tuple(endpoints[key] for key in sorted(endpoints))
 
 
