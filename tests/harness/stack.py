@@ -1,5 +1,6 @@
 """A whole stack, started by the command that a person types, in a state folder of its own and on free ports."""
 
+import contextlib
 import json
 import os
 import subprocess
@@ -12,7 +13,7 @@ from typing import Any, Self
 
 import psutil
 
-from gossamer_mesh.local import parts
+from gossamer_mesh.local import ended, parts
 
 ROOT = Path(__file__).parents[2]
 GOSSAMER = Path(sys.executable).parent / "gossamer"
@@ -92,11 +93,10 @@ class Stack:
 
 
 def lives(pid: int) -> bool:
-    """Tell whether a process runs. One that has ended and that its parent has not collected does not."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    """Tell whether a process of that number runs."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return ended.lives(psutil.Process(pid))
+    return False
 
 
 def eventually(what: Callable[[], Any], within: float = 30) -> Any:

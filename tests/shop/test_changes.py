@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from harness.stack import ROOT, Stack, eventually
+from harness.checkout import give_checkout, write
+from harness.stack import Stack, eventually
 
 KIT = """\
 language: shell
@@ -41,19 +42,7 @@ BROKEN = "echo the new version is broken >&2; exit 3\n"
 
 @pytest.fixture
 def checkout(own_stack: Stack, tmp_path: Path) -> Stack:
-    for name in ("gen", "consul", "mesh", "requirements.lock"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    write(tmp_path / "gossamer.yaml", "name: tiny\n")
-    write(tmp_path / "kits/shell/kit.yaml", KIT)
-    write(tmp_path / "services/catalog/service.yaml", SERVICE)
-    write(tmp_path / "services/catalog/run", SERVER)
-    own_stack.root = tmp_path
-    return own_stack
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    return give_checkout(own_stack, tmp_path, kit=KIT, service=SERVICE, run=SERVER)
 
 
 def states(stack: Stack) -> set[str]:

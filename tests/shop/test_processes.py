@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from harness.stack import ROOT, Stack, eventually
+from harness.checkout import give_checkout, write
+from harness.stack import Stack, eventually
 
 KIT = """\
 language: shell
@@ -23,20 +24,7 @@ contracts: [shop.catalog.v1.CatalogService]
 @pytest.fixture
 def checkout(own_stack: Stack, tmp_path: Path) -> Stack:
     """Give a stack of a checkout with one service, written in shell: two files, build and run."""
-    for name in ("gen", "consul"):
-        (tmp_path / name).symlink_to(ROOT / name)
-    write(tmp_path / "gossamer.yaml", "name: tiny\n")
-    write(tmp_path / "kits/shell/kit.yaml", KIT)
-    write(tmp_path / "services/catalog/service.yaml", SERVICE)
-    write(tmp_path / "services/catalog/build", "exit 0")
-    write(tmp_path / "services/catalog/run", "exit 0")
-    own_stack.root = tmp_path
-    return own_stack
-
-
-def write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    return give_checkout(own_stack, tmp_path, kit=KIT, service=SERVICE, build="exit 0", run="exit 0")
 
 
 def test_one_that_keeps_dying_is_shown_with_its_last_lines_and_the_rest_runs(checkout: Stack) -> None:

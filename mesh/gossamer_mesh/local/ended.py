@@ -16,12 +16,13 @@ def until_ended(processes: Iterable[psutil.Process], *, within: float) -> list[p
     containers, it stays for ever.
     """
     deadline = time.monotonic() + within
-    while (alive := [process for process in processes if _lives(process)]) and time.monotonic() < deadline:
+    while (alive := [process for process in processes if lives(process)]) and time.monotonic() < deadline:
         time.sleep(LOOK_S)
     return alive
 
 
-def _lives(process: psutil.Process) -> bool:
+def lives(process: psutil.Process) -> bool:
+    """Tell whether a process runs. One that has ended and that its parent has not collected does not."""
     with contextlib.suppress(psutil.NoSuchProcess):
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     return False
