@@ -67,7 +67,7 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
             age=self._discovery.age,
             source=self._discovery.source,
             error=self._discovery.error,
-            clients=len(list(self._ads.streams)),
+            clients=len(self._ads.streams),
         )
 
     async def ListClients(self, request: mesh_pb2.ListClientsRequest, context: Context) -> mesh_pb2.ListClientsResponse:

@@ -6,7 +6,7 @@ import secrets
 import socket
 from collections.abc import Iterable
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -23,6 +23,9 @@ from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot,
 from gossamer_mesh.model import Audience
 from gossamer_mesh.policy import Contracts, Planned, Refusal
 from gossamer_mesh.xds import AdsServer, LoadReports, Resources, ResourceSet, Signal, View
+
+if TYPE_CHECKING:
+    from gossamer_mesh.control.metrics import Gauge, Metrics
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,8 @@ class ControlPlane:
         """Where it is bound, as `host:port`."""
         self._settings = settings
         self._image = ContractImage(settings.contracts) if settings.contracts else None
-        self._ads = AdsServer()
+        self._metrics = _metrics(settings) if settings.otlp else None
+        self._ads = AdsServer(refused=self._metrics.refused if self._metrics else None)
         self._load_reports = LoadReports()
         self._changed = Signal()
         self._resources = Resources(boot=secrets.token_hex(2))
@@ -69,6 +73,8 @@ class ControlPlane:
             source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
         )
         self._health = HealthServicer()
+        if self._metrics:
+            self._metrics.observe(self._gauges)
         self._server = grpc.aio.server(options=OPTIONS)
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -93,6 +99,8 @@ class ControlPlane:
         self._ads.end()
         self._load_reports.end()
         await self._server.stop(GRACE)
+        if self._metrics:
+            await self._metrics.close()
 
     async def run(self) -> None:
         """Follow until cancelled, or until something that must not end has failed."""
@@ -119,6 +127,26 @@ class ControlPlane:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(
             (self._ads.handler(), self._load_reports.handler(), *reflection.handlers(CONTRACT))
+        )
+
+    @property
+    def _gauges(self) -> "tuple[Gauge, ...]":
+        ads, discovery = self._ads, self._discovery
+        return (
+            ("gossamer.xds.clients", "{client}", "Streams that follow the mesh", lambda: len(ads.streams)),
+            ("gossamer.mesh.age", "s", "How long ago the source last answered", lambda: discovery.age),
+            (
+                "gossamer.mesh.held",
+                "{service}",
+                "Services of which a mass removal waits for a second look",
+                lambda: len(discovery.snapshot.held) if discovery.snapshot else 0,
+            ),
+            (
+                "gossamer.policy.refusals",
+                "{refusal}",
+                "What people wrote and no client could follow",
+                lambda: len(self._refused),
+            ),
         )
 
     def _republish(self) -> None:
@@ -172,6 +200,12 @@ class ControlPlane:
         for name in ("", CONTRACT):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         log.info("the mesh was read completely", extra={"source": self._discovery.source})
+
+
+def _metrics(settings: Settings) -> "Metrics":
+    from gossamer_mesh.control.metrics import Metrics  # noqa: PLC0415 - brings an SDK, which not everybody needs
+
+    return Metrics(settings.otlp, instance=settings.instance, interval=settings.otlp_interval)
 
 
 def _source(settings: Settings) -> Source:

@@ -30,6 +30,10 @@ class Settings:
     """Seconds that a mass removal waits for a second look."""
     settle: float = 5.0
     """Seconds after the mesh was read first in which no drain is called done: clients may not have come back yet."""
+    otlp: str = ""
+    """URL of the OTLP receiver, over gRPC, that metrics are exported to; empty: none."""
+    otlp_interval: float = 15.0
+    """Seconds between two exports."""
     instance: str = "control"
     """Its id in log lines."""
 
@@ -38,10 +42,13 @@ def parse(arguments: Sequence[str]) -> Settings:
     """Read the command line. Raises `SettingsError`; ends with status 2 when it can't be parsed at all."""
     given = vars(_parser().parse_args(arguments))
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    mistakes = [mistake for mistake in (_listen(settings), _consul(settings), _contracts(settings)) if mistake]
+    urls = (_url("--consul", settings.consul), _url("--otlp", settings.otlp) if settings.otlp else "")
+    mistakes = [mistake for mistake in (_listen(settings), *urls, _contracts(settings)) if mistake]
     for option, seconds in (("--second-look", settings.second_look), ("--settle", settings.settle)):
         if not seconds >= 0:  # nor is it NaN
             mistakes.append(f"{option}: expected seconds, 0 or more, found {seconds}")
+    if not settings.otlp_interval > 0:
+        mistakes.append(f"--otlp-interval: expected seconds, more than 0, found {settings.otlp_interval}")
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
@@ -58,6 +65,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contracts", metavar="PATH", type=Path, help="the descriptor image of all contracts")
     parser.add_argument("--second-look", metavar="SECONDS", type=float, help="wait before a mass removal (8)")
     parser.add_argument("--settle", metavar="SECONDS", type=float, help="call no drain done after a start (5)")
+    parser.add_argument("--otlp", metavar="URL", help="where metrics are exported to, over OTLP and gRPC (nowhere)")
+    parser.add_argument("--otlp-interval", metavar="SECONDS", type=float, help="how often (15)")
     parser.add_argument("--instance", metavar="ID", help="the id in log lines (control)")
     return parser
 
@@ -69,13 +78,13 @@ def _listen(settings: Settings) -> str:
     return f"--listen: expected host:port, as in 127.0.0.1:18000, found {settings.listen!r}"
 
 
-def _consul(settings: Settings) -> str:
+def _url(option: str, given: str) -> str:
     try:
-        parts = urlsplit(settings.consul)
+        parts = urlsplit(given)
         usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:  # the port is no number
         usable = False
-    return "" if usable else f"--consul: expected a URL, as in http://127.0.0.1:8500, found {settings.consul!r}"
+    return "" if usable else f"{option}: expected a URL, as in http://127.0.0.1:8500, found {given!r}"
 
 
 def _contracts(settings: Settings) -> str:

@@ -6,6 +6,7 @@ its age grows. A service that was ever seen stays known.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,7 +45,7 @@ class Discovery:
         self._complete_at: float | None = None
         self._removed = Removed()
         self._error = ""
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = time.monotonic()
         self._look_at: float | None = None
         self._hold_changed = asyncio.Event()
 
@@ -106,7 +107,7 @@ class Discovery:
 
     @property
     def _now(self) -> float:
-        return asyncio.get_running_loop().time()
+        return time.monotonic()  # the loop's time, also for threads that export what is measured
 
     def _believe(self, decision: Decision) -> None:
         if decision.look_at != self._look_at:

@@ -65,6 +65,7 @@ def control(root_image: Path, addresses: Addresses) -> list[str]:
         *("--listen", addresses.control),
         *("--consul", addresses.consul),
         *("--contracts", str(root_image)),
+        *("--otlp", f"http://{addresses.otlp_grpc}"),
     ]
 
 

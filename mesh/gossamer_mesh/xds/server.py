@@ -7,7 +7,7 @@ written, so a client that doesn't read holds at most one.
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from gossamer_mesh.xds.holders import Holders
 from gossamer_mesh.xds.node import Node
 from gossamer_mesh.xds.resource import ResourceSet
-from gossamer_mesh.xds.session import Session
+from gossamer_mesh.xds.session import Refusal, Session
 from gossamer_mesh.xds.signal import Signal
 from gossamer_mesh.xds.types import Type
 from gossamer_mesh.xds.views import View
@@ -59,16 +59,18 @@ class Stream:
 class AdsServer:
     """Serves the newest resources to every stream."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, refused: Callable[[Node, Refusal], None] | None = None) -> None:
+        """Tell each refusal of a client to `refused`."""
         self.answered = Signal()
         """Sent when a client accepted or refused something, asked for something, or went away."""
+        self._refused = refused
         self._resources_of: Callable[[View], ResourceSet] | None = None
         self._holders = Holders()
         self._streams: dict[int, Stream] = {}
         self._numbers = itertools.count()
 
     @property
-    def streams(self) -> Iterable[Stream]:
+    def streams(self) -> Collection[Stream]:
         """The streams there are, in the order in which they began."""
         return self._streams.values()
 
@@ -137,13 +139,20 @@ class AdsServer:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a type_url")
         refusal = stream.session.receive(request)
         if refusal:
-            log.warning(
-                "a client refused what it was sent and keeps what it had",
-                extra={"node": stream.node.id, "type": refusal.type.value, "reason": refusal.reason},
-            )
+            self._note(stream.node, refusal)
         self._offer(stream)
         stream.woken.set()
         self.answered.send()
+
+    def _note(self, node: Node, refusal: Refusal) -> None:
+        """Tell a refusal, and log it once."""
+        if self._refused:
+            self._refused(node, refusal)
+        if not refusal.repeated:
+            log.warning(
+                "a client refused what it was sent and keeps what it had",
+                extra={"node": node.id, "type": refusal.type.value, "reason": refusal.reason},
+            )
 
     def _offer(self, stream: Stream) -> None:
         """Say what there is to a client that has said who it is."""

@@ -44,6 +44,8 @@ class Refusal(NamedTuple):
 
     type: Type
     reason: str
+    repeated: bool = False
+    """Whether the client gave the same reason before, and accepted nothing since."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,7 +104,7 @@ class Subscription:
     """The latest of each name that the client accepted and still follows."""
 
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
-        """Take a request in. Tells a refusal that was not told before."""
+        """Take a request in. Tells a refusal."""
         kind = self._kind(request)
         if kind is _Kind.FIRST:
             self._forget(self._sent.keys() | self._accepted.keys())
@@ -195,7 +197,7 @@ class Subscription:
         repeated = reason == self.refusal
         self.refusal, self.refusals = reason, self.refusals + 1
         self._refused = frozenset(answered) or self._refused
-        return None if repeated else Refusal(self.type, reason)
+        return Refusal(self.type, reason, repeated)
 
     def _answered(self, nonce: str) -> Mapping[str, Resource]:
         number = int(nonce) if nonce.isdecimal() else 0
@@ -223,7 +225,7 @@ class Session:
         return (self._subscriptions[type_] for type_ in Type if type_ in self._subscriptions)
 
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
-        """Take a request in. Tells a refusal that was not told before. A type that is not served here is ignored."""
+        """Take a request in. Tells a refusal. A type that is not served here is ignored."""
         if self.node is None:
             self.node = Node.of(request.node)
             self.view = View.of(self.node)

@@ -6,6 +6,7 @@ Scenarios are those of ii/xds-test-harness and of go-control-plane's tests, and 
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from gossamer_mesh.xds.session import Session
+from gossamer_mesh.xds.types import Type
 
 from .conversation import CDS, EDS, LDS, RDS, Conversation, decoded, names, plan
 
@@ -327,15 +328,14 @@ def test_a_refused_resource_is_not_sent_again_until_it_changes():
     assert client.take().resources[0].addresses == {"127.0.0.1:2"}
 
 
-def test_a_refusal_is_told_once():
+def test_a_refusal_says_whether_it_was_given_before():
     client = Conversation(plan("catalog", 1))
     client.ask(LDS, "catalog")
     response = client.take()
     first = client.refuse(response, "catalog", reason="no filters")
     again = client.refuse(response, "catalog", reason="no filters")
-    assert first is not None
-    assert first.reason == "no filters"
-    assert again is None
+    assert first == (Type.LISTENER, "no filters", False)
+    assert again == (Type.LISTENER, "no filters", True)
     assert [(s.refusal, s.refusals) for s in client.session.subscriptions] == [("no filters", 2)]
 
 
