@@ -446,6 +446,7 @@ async def test_grpcurl_lists_and_calls_it():
         plane.put("catalog", a=Health.PASSING)
         assert (await grpcurl(plane.address, "list")).split() == [
             "gossamer.mesh.v1.MeshService",
+            "gossamer.mesh.v1.TrafficService",
             "grpc.health.v1.Health",
             "grpc.reflection.v1.ServerReflection",
             "grpc.reflection.v1alpha.ServerReflection",

@@ -12,13 +12,15 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_health.v1._async import HealthServicer
 
-from gossamer.mesh.v1 import mesh_pb2, mesh_pb2_grpc
+from gossamer.mesh.v1 import mesh_pb2, mesh_pb2_grpc, traffic_pb2, traffic_pb2_grpc
 from gossamer_mesh import reflection
 from gossamer_mesh.consul import ConsulSource
 from gossamer_mesh.control.api import MeshApi
+from gossamer_mesh.control.call_policies import CallPolicies
 from gossamer_mesh.control.image import ContractImage
 from gossamer_mesh.control.planning import Planning
 from gossamer_mesh.control.settings import Settings
+from gossamer_mesh.control.traffic_api import TrafficApi
 from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot, Source
 from gossamer_mesh.model import Audience
 from gossamer_mesh.policy import Contracts, Planned, Refusal
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-CONTRACT = mesh_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name
+CONTRACTS = (
+    mesh_pb2.DESCRIPTOR.services_by_name["MeshService"].full_name,
+    traffic_pb2.DESCRIPTOR.services_by_name["TrafficService"].full_name,
+)
 
 GRACE = 0.5
 """Seconds that running calls get when the control plane stops."""
@@ -68,6 +73,7 @@ class ControlPlane:
         self._changed = Signal()
         self._resources = Resources(boot=secrets.token_hex(2))
         self._planning = Planning()
+        self._call_policies = CallPolicies(self._begin)
         self._refused: frozenset[Refusal] = frozenset()
         self._discovery = Discovery(
             source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
@@ -80,8 +86,8 @@ class ControlPlane:
 
     async def __aenter__(self) -> Self:
         """Bind, and begin to follow the source. Raises `BindError`."""
-        await self._health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-        await self._health.set(CONTRACT, health_pb2.HealthCheckResponse.NOT_SERVING)
+        for name in ("", *CONTRACTS):
+            await self._health.set(name, health_pb2.HealthCheckResponse.NOT_SERVING)
         self._add_services()
         self.address = self._bind()
         await self._server.start()
@@ -97,6 +103,7 @@ class ControlPlane:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._ads.end()
+        self._call_policies.end()
         self._load_reports.end()
         await self._server.stop(GRACE)
         if self._metrics:
@@ -124,9 +131,11 @@ class ControlPlane:
     def _add_services(self) -> None:
         api = MeshApi(self._discovery, self._ads, changed=self._changed, settle=self._settings.settle)
         mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
+        traffic = TrafficApi(self._call_policies)  # type: ignore[abstract] # what it lacks is UNIMPLEMENTED
+        traffic_pb2_grpc.add_TrafficServiceServicer_to_server(traffic, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(
-            (self._ads.handler(), self._load_reports.handler(), *reflection.handlers(CONTRACT))
+            (self._ads.handler(), self._load_reports.handler(), *reflection.handlers(*CONTRACTS))
         )
 
     @property
@@ -162,6 +171,7 @@ class ControlPlane:
             self._tell(NOBODY, self._planning.begin(NOBODY))
         self._note()
         self._ads.publish(self._resources_of)
+        self._call_policies.publish()
         self._changed.send()
         if snapshot.version == 1:
             self._tasks.append(asyncio.create_task(self._serving()))
@@ -169,19 +179,25 @@ class ControlPlane:
     def _resources_of(self, view: View) -> ResourceSet:
         """Give what clients of a view are told; those that are the first of their audience are planned for now."""
         if view.audience not in self._resources.audiences:
-            self._keep_audiences()
-            self._tell(view.audience, self._planning.begin(view.audience))
-            self._note()
+            self._begin(view.audience)
         return self._resources.of(view)
+
+    def _begin(self, audience: Audience) -> None:
+        """Plan for an audience that comes."""
+        self._keep_audiences()
+        self._tell(audience, self._planning.begin(audience))
+        self._note()
 
     def _keep_audiences(self) -> None:
         """Forget the audiences of which no client is there any more."""
-        audiences = {NOBODY, *(view.audience for view in self._ads.views)}
-        self._planning.keep(audiences)
-        self._resources.keep(audiences)
+        audiences = {NOBODY, *(view.audience for view in self._ads.views), *self._call_policies.audiences}
+        for room in (self._planning, self._resources, self._call_policies):
+            room.keep(audiences)
 
     def _tell(self, audience: Audience, planned: Iterable[Planned]) -> None:
-        for problem in self._resources.update(audience, (each.plan for each in planned)):
+        plans = [each.plan for each in planned]
+        self._call_policies.update(audience, plans)
+        for problem in self._resources.update(audience, plans):
             log.error(
                 "not sent, because some client would refuse it: what was sent before stays", extra={"of": problem}
             )
@@ -197,7 +213,7 @@ class ControlPlane:
         self._refused = refusals
 
     async def _serving(self) -> None:
-        for name in ("", CONTRACT):
+        for name in ("", *CONTRACTS):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         log.info("the mesh was read completely", extra={"source": self._discovery.source})
 

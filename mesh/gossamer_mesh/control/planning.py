@@ -51,6 +51,11 @@ class Planning:
         self._made[audience] = {}
         return [self._make(audience, name) for name in self._names]
 
+    def find(self, audience: Audience, name: str) -> Planned:
+        """Give what an audience is told of a service; of one that was not begun with, what it would be."""
+        made = self._made.get(audience, {}).get(name)
+        return made.planned if made else plan(name, self._mesh, self._contracts, audience)
+
     @property
     def _names(self) -> list[str]:
         """The services that have instances, or of which somebody wrote where their calls go; or for whom it was so."""

@@ -39,5 +39,12 @@ async def refuse(context: grpc.aio.ServicerContext[Any, Any], reasons: Mapping[s
 
 
 def _path(field: Any) -> str:
-    """Write a field path as protos spell it; requests here have no lists or maps."""
-    return ".".join(element.field_name for element in field.elements)
+    """Write a field path as protos spell it: `a.b`, `list[0]`, `map["key"]`."""
+    return ".".join(element.field_name + _subscript(element) for element in field.elements)
+
+
+def _subscript(element: Any) -> str:
+    if not element.subscript:
+        return ""
+    key = element.subscript.value
+    return f'["{key}"]' if isinstance(key, str) else f"[{key}]"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable
 
 from gossamer_mesh.discovery.source import Listener, SourceError
-from gossamer_mesh.model import Instance, Mesh, Service
+from gossamer_mesh.model import Entries, Instance, Mesh, Service
 
 
 class MemorySource:
@@ -12,6 +12,7 @@ class MemorySource:
 
     def __init__(self) -> None:
         self._services: dict[str, Service] | None = None
+        self._entries = Entries()
         self._listeners: set[Listener] = set()
         self._error = ""
 
@@ -28,6 +29,11 @@ class MemorySource:
     def remove(self, service: str) -> None:
         """Take one service out."""
         self._services = {name: kept for name, kept in (self._services or {}).items() if name != service}
+        self._tell()
+
+    def write(self, entries: Entries) -> None:
+        """Set what people have written about traffic, in place of what they had, and make the mesh complete."""
+        self._services, self._entries = self._services or {}, entries
         self._tell()
 
     def restart(self, services: Iterable[Service] = ()) -> None:
@@ -61,7 +67,7 @@ class MemorySource:
 
     @property
     def _mesh(self) -> Mesh:
-        return Mesh.of((self._services or {}).values())
+        return Mesh.of((self._services or {}).values(), self._entries)
 
     def _tell(self, *, restarted: bool = False) -> None:
         self._error = ""

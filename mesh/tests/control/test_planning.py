@@ -82,3 +82,9 @@ def test_what_is_left_out_for_anyone_is_told():
     planning.begin(WEB)
     (refusal,) = planning.refusals
     assert (refusal.service, refusal.subject) == ("catalog", "instance a")
+
+
+def test_one_service_is_found_for_an_audience_that_is_there_and_for_one_that_is_not(planning):
+    assert planning.find(WEB, "catalog") is planning.find(WEB, "catalog")
+    assert planning.find(Audience(caller="new"), "catalog") == planning.find(WEB, "catalog")
+    assert made(planning, mesh(catalog=1, orders=3), CONTRACTS) == {WEB: ["orders"], CART: ["orders"]}
