@@ -1,4 +1,4 @@
-"""What a measurement ends with: figures with their aim and spread, as a table for people and a file for docs."""
+"""What a measurement ends with: figures with their aim and spread, as a table for people and files for docs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import chart
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +32,9 @@ class Figure:
     """What it is compared with."""
     aim: dict[str, float] | None = None
     """`{"max": x}` or `{"min": x}`; None where nothing is aimed at."""
+    side: str = ""
+    """Which of the things that are compared it is of, where all have a figure of the same name; these are shown
+    beside each other."""
 
     @property
     def value(self) -> float:
@@ -53,28 +58,32 @@ class Figure:
 
 
 def write(name: str, figures: Sequence[Figure]) -> Path:
-    """Write `bench/results/NAME.json` and give where it lies."""
+    """Write `bench/results/NAME.json`, and the picture of it beside it; give where the former lies."""
     path = ROOT / "bench" / "results" / f"{name}.json"
     path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps([_record(figure) for figure in figures], indent=2) + "\n")
+    records = [_record(figure) for figure in figures]
+    path.write_text(json.dumps(records, indent=2) + "\n")
+    path.with_suffix(".svg").write_text(chart.svg(name, records))
     return path
 
 
 def show(figures: Sequence[Figure]) -> None:
     """Print a table."""
-    width = max(len(figure.figure) for figure in figures)
-    for figure in figures:
+    names = [f"{figure.figure}: {figure.side}" if figure.side else figure.figure for figure in figures]
+    width = max(map(len, names))
+    for name, figure in zip(names, figures, strict=True):
         low, high = figure.quartiles
         aim = "".join(f"  aim: {which} {aim:g}" for which, aim in (figure.aim or {}).items())
         missed = "  MISSED" if figure.reached is False else ""
         spread = f"({low:,.3g} to {high:,.3g}, {len(figure.values)} runs)"
-        print(f"{figure.figure:{width}}  {figure.value:10,.4g} {figure.unit:8} {spread}{aim}{missed}")
+        print(f"{name:{width}}  {figure.value:10,.4g} {figure.unit:8} {spread}{aim}{missed}")
 
 
 def _record(figure: Figure) -> dict[str, Any]:
     low, high = figure.quartiles
     return {
         "figure": figure.figure,
+        **({"side": figure.side} if figure.side else {}),
         "aim": figure.aim,
         "value": round(figure.value, 4),
         "unit": figure.unit,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BENCH = Path(__file__).parent
-NOT_MEASUREMENTS = {"run", "figures"}
+NOT_MEASUREMENTS = {"run", "figures", "chart"}
 ONLY_WHEN_NAMED = {"cold"}  # downloads and builds for minutes
 PAGE = BENCH.parent / "docs" / "performance.md"
 
@@ -48,22 +48,56 @@ def page() -> str:
     for path in sorted((BENCH / "results").glob("*.json")):
         results = json.loads(path.read_text())
         machine = f"{results[0]['machine']}, commit {results[0]['commit']}" if results else ""
-        lines += ["", f"## {path.stem}", "", f"Measured on {machine}.", ""]
-        lines += ["| figure | value | low to high | runs | aim | reached | against |", "|---|---|---|---|---|---|---|"]
-        lines += [row(each) for each in results]
+        picture = ["", f"![{path.stem}](../bench/results/{path.stem}.svg)"] if path.with_suffix(".svg").exists() else []
+        lines += ["", f"## {path.stem}", "", f"Measured on {machine}.", *picture]
+        lines += one_by_one([each for each in results if "side" not in each])
+        lines += side_by_side([each for each in results if "side" in each])
     return "\n".join(lines) + "\n"
+
+
+def one_by_one(results: list[dict[str, Any]]) -> list[str]:
+    """Make a table with a line for each figure; nothing for none."""
+    if not results:
+        return []
+    head = ["| figure | value | low to high | runs | aim | reached | against |", "|---|---|---|---|---|---|---|"]
+    return ["", *head, *map(row, results)]
+
+
+def side_by_side(results: list[dict[str, Any]]) -> list[str]:
+    """Make a table with a line for all figures of one name and a column for each side; nothing for none."""
+    if not results:
+        return []
+    sides = list(dict.fromkeys(each["side"] for each in results))
+    cells = {(each["figure"], each["side"]): cell(each) for each in results}
+    units = {each["figure"]: each["unit"] for each in results}
+    lines = ["", f"| figure | {' | '.join(sides)} |", "|---|" + "---|" * len(sides)]
+    for figure, unit in units.items():
+        lines.append(f"| {figure}, {unit} | {' | '.join(cells.get((figure, side), '') for side in sides)} |")
+    return lines
 
 
 def row(each: dict[str, Any]) -> str:
     """Make the line of one figure."""
-    aim = ", ".join(
-        f"{'at most' if key == 'max' else 'at least'} {value:g}" for key, value in (each["aim"] or {}).items()
-    )
-    low, high = (each["aim"] or {}).get("min", each["value"]), (each["aim"] or {}).get("max", each["value"])
-    reached = ("yes" if low <= each["value"] <= high else "**no**") if each["aim"] else ""
     spread = f"{each['low']:g} to {each['high']:g}"
-    cells = [each["figure"], f"{each['value']:g} {each['unit']}", spread, each["runs"], aim, reached, each["against"]]
-    return "| " + " | ".join(map(str, cells)) + " |"
+    cells = [each["figure"], f"{each['value']:g} {each['unit']}", spread, each["runs"], aim(each), reached(each)]
+    return "| " + " | ".join(map(str, [*cells, each["against"]])) + " |"
+
+
+def cell(each: dict[str, Any]) -> str:
+    """Make what stands in the column of a side."""
+    aimed = f"; {aim(each)}: {reached(each)}" if each["aim"] else ""
+    return f"{each['value']:g} ({each['low']:g} to {each['high']:g}){aimed}"
+
+
+def aim(each: dict[str, Any]) -> str:
+    """Say what is aimed at."""
+    return ", ".join(f"{'at most' if key == 'max' else 'at least'} {it:g}" for key, it in (each["aim"] or {}).items())
+
+
+def reached(each: dict[str, Any]) -> str:
+    """Say whether the aim is reached; nothing without one."""
+    low, high = (each["aim"] or {}).get("min", each["value"]), (each["aim"] or {}).get("max", each["value"])
+    return ("yes" if low <= each["value"] <= high else "**no**") if each["aim"] else ""
 
 
 if __name__ == "__main__":
