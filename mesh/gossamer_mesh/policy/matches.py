@@ -7,15 +7,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gossamer_mesh.model import Header, HeaderIs, Match, PathIs
+from gossamer_mesh.model import Header, HeaderIs, Match, PathIs, pattern
 from gossamer_mesh.policy.refusals import Refusals
 
 METHOD = re.compile(r"/[^/]+/[^/]+")
 PREFIX = re.compile(r"/([^/]+(/[^/]*)?)?")
 """What gRPC's core follows; a route with another prefix is dropped, and its calls fall to the next."""
-
-NOT_RE2 = re.compile(r"\(\?(<?[=!]|P=)|\\[1-9]")
-"""Looking around and back, which RE2 can't: some clients would refuse all routes."""
 
 KINDS = {
     "Exact": HeaderIs.EXACT,
@@ -74,10 +71,5 @@ def _header(written: Mapping[str, Any], subject: str, refusals: Refusals) -> Hea
 
 
 def _require_regex(regex: str, subject: str, refusals: Refusals) -> None:
-    try:
-        re.compile(regex)
-    except re.error as error:
-        refusals.say(subject, f"expected a regular expression of RE2, found {regex!r}: {error}")
-        return
-    if NOT_RE2.search(regex):
-        refusals.say(subject, f"RE2 can't look around or back, found {regex!r}: write it without")
+    if problem := pattern.problem_of(regex):
+        refusals.say(subject, f"expected a regular expression of RE2, found {regex!r}: {problem}")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gossamer_mesh.model import Audience, Cluster, Entries, Match, PathIs, Route, Share
+from gossamer_mesh.model import Audience, Cluster, Entries, Match, PathIs, Route, Share, pattern
 from gossamer_mesh.model.plan import WHOLE
 from gossamer_mesh.policy import clusters, extras, matches, retries
 from gossamer_mesh.policy.extras import Defaults, WrittenFault
@@ -60,7 +60,7 @@ def shape(
     paths = repeatable({target.service for aim in aims for target in aim.targets})
     routes = [spread for route in walked for spread in _with_retries(route, paths, defaults)]
     faults = [each for each in extras.faults(entries.extras, service, refusals) if each.caller in {"", audience.caller}]
-    faulty = [spread for route in routes for spread in _with_faults(route, faults, refusals)]
+    faulty = [spread for route in routes for spread in _with_faults(route, faults)]
     reached = {route.match: route for route in reversed(faulty)}  # of equal matches, the first takes every call
     return Shape(
         routes=tuple(route for route in faulty if reached[route.match] is route), aims=aims, zones=defaults.zones
@@ -203,25 +203,18 @@ def _with_retries(route: Route, repeatable: tuple[str, ...], defaults: Defaults)
 
 
 def _takes(match: Match, path: str) -> bool:
-    """Tell whether a match takes a path, other conditions aside. Of a regular expression that is never said.
-
-    Python would try one with backtracking, for which a hostile one takes for ever.
-    """
+    """Tell whether a match takes a path, other conditions aside."""
     if match.is_ is PathIs.EXACT:
         return match.path == path
-    return match.is_ is PathIs.PREFIX and path.startswith(match.path)
+    if match.is_ is PathIs.PREFIX:
+        return path.startswith(match.path)
+    return pattern.matches(match.path, path)
 
 
-def _with_faults(route: Route, faults: list[WrittenFault], refusals: Refusals) -> Iterator[Route]:
+def _with_faults(route: Route, faults: list[WrittenFault]) -> Iterator[Route]:
     """Put before a route, for each fault, one that takes the calls that the fault is for."""
     for written in faults:
         match = replace(route.match, headers=(*route.match.headers, *written.headers))
-        if written.path and match.is_ is PathIs.REGEX:
-            refusals.say(
-                f"{written.fault.source} method",
-                f"can't be looked for among the calls of {route.source}, which are matched by PathRegex: "
-                "write PathExact or PathPrefix there, or the fault without method",
-            )
         if written.path:
             if not _takes(route.match, written.path):
                 continue

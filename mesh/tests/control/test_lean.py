@@ -17,7 +17,17 @@ def test_it_imports_nothing_that_it_does_not_need():
     program = "import json, sys, gossamer_mesh.control.__main__; print(json.dumps(sorted(sys.modules)))"
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=60).stdout
     roots = {name.partition(".")[0] for name in json.loads(output)}
-    assert not roots & {"typer", "rich", "opentelemetry", "protovalidate", "yaml", "asyncpg", "psutil", "gossamer_kit"}
+    assert not roots & {
+        "typer",
+        "rich",
+        "opentelemetry",
+        "protovalidate",
+        "yaml",
+        "asyncpg",
+        "psutil",
+        "gossamer_kit",
+        "re2",
+    }
 
 
 @pytest.mark.parametrize(

@@ -207,12 +207,21 @@ def test_a_fault_is_for_its_caller_its_method_and_its_headers():
     assert [route for route in others.plan.routes if route.fault] == []
 
 
-def test_a_fault_of_a_method_among_calls_matched_by_a_regex_is_refused():
-    written = router("catalog", ({"PathRegex": ".*"}, {}, f"resolver:{PLAIN[0]}"))
+def test_a_fault_of_a_method_is_found_among_calls_that_a_regex_matches():
+    written = router(
+        "catalog", *(({"PathRegex": regex}, {}, f"resolver:{PLAIN[0]}") for regex in ("/other.*", "/shop.*"))
+    )
     nodes = {**written, **resolver(PLAIN[0])}
     fault = '[{"method": "shop.Catalog/List", "abort": {"status": "INTERNAL"}}]'
     result = planned(chain("router:catalog", nodes, PLAIN), extras={"faults/catalog": fault})
-    assert list(reasons(result)) == ["gossamer/faults/catalog[0] method"]
+    (route,) = [route for route in result.plan.routes if route.fault]
+    assert (route.match, route.source) == (Match(is_=PathIs.EXACT, path=LIST), "service-router/catalog Routes[1]")
+
+
+def test_a_method_that_may_be_repeated_is_tried_again_where_a_regex_matches_it():
+    first, second, *_ = routed(({"PathRegex": "/shop.*"}, {})).plan.routes
+    assert (first.match, first.retry) == (Match(is_=PathIs.EXACT, path=GET), RETRY)
+    assert (second.match, second.retry) == (Match(is_=PathIs.REGEX, path="/shop.*"), None)
 
 
 def test_what_holds_for_all_services_can_be_written():

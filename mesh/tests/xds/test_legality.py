@@ -170,7 +170,7 @@ HOSTS = {
     "header without name": headed(presentMatch=True),
     "compared by exact_match": headed(name="x", exactMatch="v"),
     "compared by None": headed(name="x"),
-    "does not know '(?!'": headed(name="x", safeRegexMatch={"regex": "(?!v)"}),
+    "invalid perl operator: (?!": headed(name="x", safeRegexMatch={"regex": "(?!v)"}),
     "an abort with status 0": faulty(abort={"grpcStatus": 0}),
     "an abort with status 17": faulty(abort={"grpcStatus": 17}),
     "an abort of more than all": faulty(abort={"grpcStatus": 14, "percentage": ALL_AND_ONE}),

@@ -14,8 +14,8 @@ from envoy.config.route.v3.route_components_pb2 import (
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.extensions.filters.http.fault.v3.fault_pb2 import HTTPFault
 
+from gossamer_mesh.model import pattern
 from gossamer_mesh.xds.rules import LARGEST_SUM, Problems, must
-from gossamer_mesh.xds.rules.regexes import problem_of
 
 RETRY_ON = frozenset({"cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"})
 """The conditions that gRPC knows (A44)."""
@@ -64,7 +64,7 @@ def _match(match: RouteMatch) -> Problems:
         ),
     )
     if kind == "safe_regex":
-        yield from problem_of(match.safe_regex.regex)
+        yield from _regex(match.safe_regex.regex)
     for header in match.headers:
         yield from _header(header)
 
@@ -76,7 +76,12 @@ def _header(header: HeaderMatcher) -> Problems:
         (kind in {"string_match", "safe_regex_match", "present_match"}, f"a header compared by {kind}"),
     )
     if kind == "safe_regex_match":
-        yield from problem_of(header.safe_regex_match.regex)
+        yield from _regex(header.safe_regex_match.regex)
+
+
+def _regex(regex: str) -> Problems:
+    problem = pattern.problem_of(regex)
+    yield from must((not problem, f"the regular expression {regex!r}: {problem}"))
 
 
 def _action(route: Route) -> Problems:
