@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp.web
 import pytest
 from harness.consul import Consul
 
@@ -57,6 +58,20 @@ async def test_what_is_removed_is_gone(writer, name):
     assert await writer.read(name) is None
 
 
+@pytest.mark.parametrize("name", ["service-router/a/b c?d", "gossamer/a/b c?d"])
+async def test_a_name_is_written_as_it_is(writer, consul, name):
+    await writer.write(name, ROUTER, index=0)
+    path = "/v1/config/service-router/a/b%20c%3Fd" if name.startswith("service") else "/v1/kv/gossamer/a/b%20c%3Fd"
+    assert await consul.get(path)
+    assert writer.address(name) == f"{consul.url}{path}"
+
+
+@pytest.mark.parametrize("name", ["service-router/..", "gossamer/../x", "gossamer//x", "service-router/"])
+async def test_a_name_that_would_lead_elsewhere_is_refused(writer, name):
+    with pytest.raises(Refused, match="expected a name that a path can have"):
+        await writer.write(name, ROUTER, index=0)
+
+
 async def test_consul_says_why_it_does_not_take_an_entry(writer):
     """A route to a subset that is not there; and one that is no router at all."""
     subset = {"Routes": [{"Destination": {"ServiceSubset": "v9"}}]}
@@ -71,6 +86,30 @@ async def test_a_value_that_is_no_json_is_read_as_text(writer, consul):
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.DEVNULL)
     assert await asyncio.wait_for(process.wait(), 10) == 0
     assert (await writer.read("gossamer/defaults")).body == "{oops"
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ("No cluster leader", SourceError),
+        ("rpc error getting client: failed to get conn", SourceError),
+        ('rpc error making call: service "leader" does not have a subset named "v9"', Refused),
+    ],
+)
+async def test_an_agent_that_can_not_do_it_is_told_from_one_that_will_not(says, error):
+    """The server here says what agents of a cluster say, which one by itself never does."""
+
+    async def answer(_):
+        return aiohttp.web.Response(status=500, text=says)
+
+    runner = aiohttp.web.ServerRunner(aiohttp.web.Server(answer))
+    await runner.setup()
+    await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
+    host, port = runner.addresses[0][:2]
+    async with Writer(f"http://{host}:{port}") as writer:
+        with pytest.raises(error, match=says):
+            await writer.write("service-router/catalog", ROUTER, index=0)
+    await runner.cleanup()
 
 
 async def test_consul_that_is_away_is_no_refusal(writer, consul):

@@ -13,6 +13,11 @@ MAINTENANCE = ("_service_maintenance", "_node_maintenance")
 """How the ids of the checks begin that stand for maintenance."""
 
 
+def askable(name: str) -> bool:
+    """Tell whether there can be a question about a name. Consul takes any, but `..` in a path leads elsewhere."""
+    return not {".", "..", ""} & set(name.split("/"))
+
+
 def service_of(name: str, entries: Iterable[Mapping[str, Any]]) -> Service | None:
     """Read the service that these entries show; none if no instance has a gRPC check."""
     instances = [_instance(entry) for entry in entries if _has_grpc_check(entry)]

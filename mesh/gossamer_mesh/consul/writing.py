@@ -18,6 +18,7 @@ from consul.callback import CB
 from consul.exceptions import ACLDisabled, ACLPermissionDenied, BadRequest, ClientError, ConsulException
 
 from gossamer_mesh.consul.client import REQUEST_ERRORS, Client, source_error
+from gossamer_mesh.consul.entries import askable
 
 PREFIX = "gossamer/"
 """What the names of values begin with."""
@@ -25,8 +26,20 @@ PREFIX = "gossamer/"
 WITHIN = 10.0
 """Seconds that a request may take."""
 
-AWAY = ("No cluster leader", "rpc error", "No known Consul servers")
-"""What Consul says of itself in answers that say nothing of the entry."""
+AWAY = (
+    "No cluster leader",
+    "No known Consul servers",
+    "Not ready to serve",
+    "Raft leader not found",
+    "node is not the leader",
+    "leadership lost",
+    "leadership transfer in progress",
+    "snapshot restored while",
+    "raft is already shutdown",
+    "timed out enqueuing",
+    "rpc error getting client",  # but not "making call", which is how a client agent begins every refusal
+)
+"""What Consul says of itself in answers that say nothing of the entry (its agent/structs/errors.go, and raft)."""
 
 T = TypeVar("T")
 
@@ -76,7 +89,7 @@ class Writer:
 
     def address(self, name: str) -> str:
         """Say where a person finds what has that name."""
-        return f"{self._url.rstrip('/')}{_path(name)}"
+        return f"{self._url.rstrip('/')}{quote(_path(name))}"
 
     async def read(self, name: str) -> Found | None:
         """Read what is there; None when nothing is."""
@@ -96,8 +109,10 @@ class Writer:
 
         Raises `Conflict` and `Refused`.
         """
-        kind, _, entry = name.partition("/")
-        path, written = (_path(name), body) if kind + "/" == PREFIX else ("/v1/config", _entry(kind, entry, body))
+        path, written = _path(name), body
+        if not name.startswith(PREFIX):
+            kind, _, entry = name.partition("/")
+            path, written = "/v1/config", _entry(kind, entry, body)
         done = await self._ask(self._http.put(CB.json(), path, params=[("cas", index)], data=json.dumps(written)))
         found = await self.read(name) if done else None
         if not found:
@@ -125,7 +140,9 @@ class Writer:
 
 
 def _path(name: str) -> str:
-    return f"/v1/{'kv' if name.startswith(PREFIX) else 'config'}/{quote(name)}"
+    if not askable(name):
+        raise Refused(f"expected a name that a path can have, found {name!r}")
+    return f"/v1/{'kv' if name.startswith(PREFIX) else 'config'}/{name}"
 
 
 def _entry(kind: str, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
