@@ -1,9 +1,10 @@
 """The plans of all audiences in use, made again only where what they depend on changed."""
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
 
 from gossamer_mesh.model import Audience, Mesh
+from gossamer_mesh.model.difference import differ
 from gossamer_mesh.policy import Contracts, Planned, Refusal, plan
 
 
@@ -39,12 +40,9 @@ class Planning:
         everything = contracts != self._contracts or _shared(mesh) != _shared(self._mesh)
         self._mesh, self._contracts = mesh, contracts
         for audience, made in self._made.items():
-            stale = [
-                name
-                for name in self._names
-                if everything or name not in made or not changed.isdisjoint(made[name].services)
-            ]
-            yield audience, [self._make(audience, name) for name in stale]
+            stale = changed | {name for name, each in made.items() if not changed.isdisjoint(each.services)}
+            names = self._names if everything else sorted(stale)
+            yield audience, [self._make(audience, name) for name in names]
 
     def begin(self, audience: Audience) -> list[Planned]:
         """Plan everything for an audience that comes."""
@@ -73,11 +71,7 @@ class Planning:
 
 def _changed(before: Mesh, after: Mesh) -> frozenset[str]:
     """Name the services of which the instances, or what is written about them alone, changed."""
-    return _differ(before.services, after.services) | _differ(before.entries.chains, after.entries.chains)
-
-
-def _differ(before: Mapping[str, Any], after: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    return differ(before.services, after.services) | differ(before.entries.chains, after.entries.chains)
 
 
 def _shared(mesh: Mesh) -> tuple[object, ...]:

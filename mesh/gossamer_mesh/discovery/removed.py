@@ -1,6 +1,7 @@
 """Which instances were removed lately: the mesh no longer has them, but clients may still call them. Bounded."""
 
 from gossamer_mesh.model import Instance, Mesh
+from gossamer_mesh.model.difference import differ
 
 KEPT = 1000
 """How many are remembered."""
@@ -14,12 +15,10 @@ class Removed:
 
     def note(self, before: Mesh, after: Mesh) -> None:
         """Remember what is no longer there."""
-        for name, service in before.services.items():
+        for name in sorted(differ(before.services, after.services) & before.services.keys()):
             now = after.services.get(name)
-            if now == service:
-                continue
             left = {instance.id for instance in now.instances} if now else set()
-            for instance in service.instances:
+            for instance in before.services[name].instances:
                 if instance.id not in left:
                     self._keep((name, instance.id), instance)
 

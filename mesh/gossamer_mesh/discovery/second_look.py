@@ -22,7 +22,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gossamer_mesh.discovery.peak import Peak
 from gossamer_mesh.model import Health, Instance, Mesh, Service
+from gossamer_mesh.model.difference import differ
 
 SMALL = 3
 """Fewer lost instances than this are a mass only if none is left."""
@@ -59,13 +61,6 @@ class _Hold(NamedTuple):
     since: float
 
 
-class _Size(NamedTuple):
-    """How many callable instances were believed in, of each service."""
-
-    at: float
-    of: Counter[str]
-
-
 @dataclass(kw_only=True)
 class SecondLook:
     """Compares each reading with what was believed before."""
@@ -76,31 +71,41 @@ class SecondLook:
     """Seconds within which losses count as one: checks that run every second fail one after the other."""
     _reading: Mesh = field(default_factory=Mesh)
     """The latest."""
-    _believed: dict[Key, Instance] = field(default_factory=dict)
-    """The callable instances."""
-    _sizes: list[_Size] = field(default_factory=list)
-    """Those of the window, and the one before it."""
+    _shown: dict[str, int] = field(default_factory=dict)
+    """How many callable instances it shows, of each service."""
+    _believed: dict[str, dict[str, Instance]] = field(default_factory=dict)
+    """The callable instances, of each service by id."""
+    _peaks: dict[str, Peak] = field(default_factory=dict)
+    """How many they were lately, of each service; of the whole mesh, under no name."""
     _let_go: dict[Key, float] = field(default_factory=dict)
     """What was lost and believed to be gone, and when; only of the window."""
     _held: dict[Key, _Hold] = field(default_factory=dict)
 
     def decide(self, reading: Mesh, now: float, *, restarted: bool = False) -> Decision:
-        """Decide what to believe after a reading, made at `now` (seconds of any steady clock)."""
-        read, before = _by_key(reading), self._believed
+        """Decide what to believe after a reading, made at `now` (seconds of any steady clock).
+
+        Only services that are not as in the reading before are looked at, so that one change in a large mesh is cheap.
+        """
+        names = differ(self._reading.services, reading.services) | self._held_of
+        self._reading = reading
+        read = _by_key(reading, names | {service for service, _ in self._let_go})
+        for name in names:
+            self._shown[name] = sum(1 for each in _instances(reading, name) if each.callable)
         self._recover(read, now)
+        before = {(name, id_): each for name in names for id_, each in self._believed.get(name, {}).items()}
         lost = {key for key in before.keys() - self._held.keys() if _is_lost(read, key)}
-        suspects = lost if restarted else self._suspects(lost, _callable(read))
+        suspects = lost if restarted else self._suspects(lost, now)
         self._held.update({key: _Hold(before[key], now) for key in suspects})
         self._let_go.update(dict.fromkeys(lost - suspects, now))
-        self._reading = reading
-        return self._conclude(now)
+        return self._conclude(names, now)
 
     def confirm(self, look: Mesh, began: float, now: float) -> Decision:
         """Decide what to believe after a second look that began at `began`: what was due then and it lacks is gone.
 
         What it finds was not told yet, or comes and goes; that is held anew.
         """
-        found = _by_key(look)
+        names = self._held_of
+        found = _by_key(look, names)
         for key, hold in list(self._held.items()):
             if began < hold.since + self.delay:
                 continue
@@ -108,36 +113,45 @@ class SecondLook:
                 del self._held[key]
             else:
                 self._held[key] = _Hold(hold.instance, now)
-        return self._conclude(now)
+        return self._conclude(names, now)
 
-    def _conclude(self, now: float) -> Decision:
+    @property
+    def _held_of(self) -> frozenset[str]:
+        return frozenset(service for service, _ in self._held)
+
+    def _conclude(self, names: Iterable[str], now: float) -> Decision:
+        """Believe the reading with what is held put back, which differs from what was believed in these services."""
         mesh = _put_back(self._reading, self._held)
-        self._believed = _callable(_by_key(mesh))
-        self._sizes.append(_Size(now, _count(self._believed)))
-        return Decision(mesh=mesh, held=self._report(_by_key(self._reading)), look_at=self._look_at())
+        for name in names:
+            self._believed[name] = {each.id: each for each in _instances(mesh, name) if each.callable}
+            self._note(name, len(self._believed[name]), now)
+        self._note("", sum(map(len, self._believed.values())), now)
+        return Decision(mesh=mesh, held=self._report(), look_at=self._look_at())
+
+    def _note(self, name: str, count: int, now: float) -> None:
+        self._peaks.setdefault(name, Peak(self.window)).note(now, count)
 
     def _recover(self, read: dict[Key, Instance], now: float) -> None:
         """End the hold of what came back or was sent away, and forget what is older than the window or made good."""
         begin = now - self.window
         self._held = {key: hold for key, hold in self._held.items() if _is_lost(read, key)}
         self._let_go = {key: when for key, when in self._let_go.items() if _is_lost(read, key) and when > begin}
-        old = [size for size in self._sizes if size.at <= begin]
-        self._sizes = old[-1:] + [size for size in self._sizes if size.at > begin]
 
-    def _suspects(self, lost: set[Key], left: dict[Key, Instance]) -> set[Key]:
+    def _suspects(self, lost: set[Key], now: float) -> set[Key]:
         """Find which of the newly lost instances belong to a mass, of the mesh or of their service."""
-        gone, after = _count(lost | self._let_go.keys() | self._held.keys()), _count(left)
-        most = max((size.of.total() for size in self._sizes), default=0)
-        if _is_mass(lost=gone.total(), before=most, after=after.total()):
+        if not lost:
+            return lost
+        gone = _count(lost | self._let_go.keys() | self._held.keys())
+        if _is_mass(lost=gone.total(), before=self._peaks[""].most(now), after=sum(self._shown.values())):
             return lost
         return {
             (service, id_)
             for service, id_ in lost
-            if _is_mass(lost=gone[service], before=max(size.of[service] for size in self._sizes), after=after[service])
+            if _is_mass(lost=gone[service], before=self._peaks[service].most(now), after=self._shown[service])
         }
 
-    def _report(self, read: dict[Key, Instance]) -> tuple[Held, ...]:
-        held, left = _count(self._held), _count(_callable(read))
+    def _report(self) -> tuple[Held, ...]:
+        held, left = _count(self._held), self._shown
         return tuple(
             Held(service=service, before=left[service] + held[service], after=left[service]) for service in sorted(held)
         )
@@ -153,12 +167,12 @@ def _is_mass(*, lost: int, before: int, after: int) -> bool:
     return nothing_left or half_gone
 
 
-def _by_key(mesh: Mesh) -> dict[Key, Instance]:
-    return {(service.name, each.id): each for service in mesh.services.values() for each in service.instances}
+def _instances(mesh: Mesh, service: str) -> tuple[Instance, ...]:
+    return mesh.services[service].instances if service in mesh.services else ()
 
 
-def _callable(instances: dict[Key, Instance]) -> dict[Key, Instance]:
-    return {key: instance for key, instance in instances.items() if instance.callable}
+def _by_key(mesh: Mesh, services: Iterable[str]) -> dict[Key, Instance]:
+    return {(service, each.id): each for service in services for each in _instances(mesh, service)}
 
 
 def _count(keys: Iterable[Key]) -> Counter[str]:
@@ -175,7 +189,7 @@ def _put_back(reading: Mesh, held: dict[Key, _Hold]) -> Mesh:
     """Show the reading with what is held as it was."""
     services = dict(reading.services)
     for name in {service for service, _ in held}:
-        read = services[name].instances if name in services else ()
+        read = _instances(reading, name)
         kept = [hold.instance for (service, _), hold in held.items() if service == name]
         ids = {instance.id for instance in kept}
         services[name] = Service.of(name, [*kept, *(instance for instance in read if instance.id not in ids)])

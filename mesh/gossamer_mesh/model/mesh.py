@@ -103,8 +103,9 @@ class Mesh:
 
         Such a service keeps the contracts it had last, so that of what its clients hold only the endpoints change.
         """
-        services = dict(self.services)
-        for name, known in earlier.services.items():
-            if name not in services or not services[name].instances:
-                services[name] = replace(known, instances=())
-        return Mesh.of(services.values(), self.entries)
+        gone = {
+            name: replace(known, instances=()) if known.instances else known
+            for name, known in earlier.services.items()
+            if not ((now := self.services.get(name)) and now.instances)
+        }
+        return Mesh.of({**self.services, **gone}.values(), self.entries) if gone else self

@@ -1,11 +1,11 @@
 """A shape and the instances there are -> the plan that clients follow; what none could follow is left out, and said."""
 
-import ipaddress
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
 from gossamer_mesh.model import Audience, Cluster, Endpoint, Entries, Health, Instance, Mesh, Plan, Service
+from gossamer_mesh.model.address import packed
 from gossamer_mesh.policy.contracts import Contracts
 from gossamer_mesh.policy.refusals import Refusal, Refusals
 from gossamer_mesh.policy.shapes import Aim, Shape, shape
@@ -99,12 +99,15 @@ def _selected(instances: Iterable[Instance], target: Target, mesh: Mesh) -> Iter
 
 def _unreachable(instance: Instance) -> str:
     """Say why no client could call the instance; empty if they can."""
-    try:
-        address = ipaddress.ip_address(instance.host)
-    except ValueError:
+    address = packed(instance.host)
+    if address is None:
         return f"expected an IP address, found {instance.host!r}: register the instance with the address it listens on"
-    if address.is_unspecified or address.is_multicast:
+    if not any(address) or _multicast(address):
         return f"expected an address that can be called, found {instance.host}: set GOSSAMER_ADVERTISE"
     if not 0 < instance.port < 65536:  # noqa: PLR2004 - the ports there are
         return f"expected a port from 1 to 65535, found {instance.port}: register the port it listens on"
     return ""
+
+
+def _multicast(address: bytes) -> bool:
+    return address[0] == 0xFF if len(address) > 4 else 224 <= address[0] < 240  # noqa: PLR2004 - RFC 4291 and 5771

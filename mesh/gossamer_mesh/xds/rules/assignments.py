@@ -1,12 +1,12 @@
 """Rules of assignments."""
 
-import ipaddress
 from collections import Counter
 from collections.abc import Iterable
 
 from envoy.config.endpoint.v3.endpoint_components_pb2 import LbEndpoint, LocalityLbEndpoints
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 
+from gossamer_mesh.model.address import packed
 from gossamer_mesh.xds.rules import LARGEST_SUM, Problems, must
 
 
@@ -19,7 +19,7 @@ def assignment(message: ClusterLoadAssignment) -> Problems:
     yield from must(
         (bool(message.cluster_name), "no name"),
         (bool(endpoints), "no endpoints: one that refuses is expected"),
-        (all(_is_ip(endpoint.address) for endpoint in endpoints), "a host name where an IP address is expected"),
+        (all(packed(endpoint.address) for endpoint in endpoints), "a host name where an IP address is expected"),
         (all(endpoint.port_value for endpoint in endpoints), "an endpoint without port"),
         (_unique((e.address, e.port_value) for e in endpoints), "an address twice"),
         (priorities == set(range(len(priorities))), f"priorities {sorted(priorities)} with a gap"),
@@ -46,14 +46,6 @@ def _heaviest_level(localities: Iterable[LocalityLbEndpoints]) -> int:
 
 def _heaviest_locality(localities: Iterable[LocalityLbEndpoints]) -> int:
     return max((sum(map(_weight, locality.lb_endpoints)) for locality in localities), default=0)
-
-
-def _is_ip(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _unique(items: Iterable[object]) -> bool:
