@@ -487,6 +487,88 @@ func (x *Fault) GetAbortPercent() float64 {
 	return 0
 }
 
+// A fault as it is written, for some calls of a service.
+type WrittenFault struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The service whose calls it is for; empty: of every caller.
+	Caller string `protobuf:"bytes,1,opt,name=caller,proto3" json:"caller,omitempty"`
+	// The method whose calls it is for, for example "shop.catalog.v1.CatalogService/GetProduct"; empty: every method.
+	Method string `protobuf:"bytes,2,opt,name=method,proto3" json:"method,omitempty"`
+	// Only calls whose metadata has all of these, with just these values.
+	Headers map[string]string `protobuf:"bytes,3,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What is done to them.
+	Fault *Fault `protobuf:"bytes,4,opt,name=fault,proto3" json:"fault,omitempty"`
+	// Which entry says so, for example "gossamer/faults/catalog[0]".
+	Source        string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WrittenFault) Reset() {
+	*x = WrittenFault{}
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WrittenFault) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WrittenFault) ProtoMessage() {}
+
+func (x *WrittenFault) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WrittenFault.ProtoReflect.Descriptor instead.
+func (*WrittenFault) Descriptor() ([]byte, []int) {
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *WrittenFault) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *WrittenFault) GetMethod() string {
+	if x != nil {
+		return x.Method
+	}
+	return ""
+}
+
+func (x *WrittenFault) GetHeaders() map[string]string {
+	if x != nil {
+		return x.Headers
+	}
+	return nil
+}
+
+func (x *WrittenFault) GetFault() *Fault {
+	if x != nil {
+		return x.Fault
+	}
+	return nil
+}
+
+func (x *WrittenFault) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 // Some calls, where they go, and what is done to them. Of a service's routes, the first that matches is taken.
 type Route struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -516,7 +598,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[6]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -528,7 +610,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[6]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -541,7 +623,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{6}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Route) GetMatch() *CallMatch {
@@ -629,7 +711,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[7]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +723,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[7]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +736,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{7}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Refusal) GetService() string {
@@ -686,14 +768,16 @@ type Policy struct {
 	// In the order in which they are tried.
 	Routes []*Route `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
 	// What is left out. As long as there is anything, the routes are those of before.
-	Refusals      []*Refusal `protobuf:"bytes,3,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	Refusals []*Refusal `protobuf:"bytes,3,rep,name=refusals,proto3" json:"refusals,omitempty"`
+	// All faults that are written for its calls, those of other callers as well, in the order in which they are tried.
+	Faults        []*WrittenFault `protobuf:"bytes,4,rep,name=faults,proto3" json:"faults,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Policy) Reset() {
 	*x = Policy{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[8]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -705,7 +789,7 @@ func (x *Policy) String() string {
 func (*Policy) ProtoMessage() {}
 
 func (x *Policy) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[8]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -718,7 +802,7 @@ func (x *Policy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Policy.ProtoReflect.Descriptor instead.
 func (*Policy) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{8}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Policy) GetService() string {
@@ -742,6 +826,13 @@ func (x *Policy) GetRefusals() []*Refusal {
 	return nil
 }
 
+func (x *Policy) GetFaults() []*WrittenFault {
+	if x != nil {
+		return x.Faults
+	}
+	return nil
+}
+
 // Asks where the calls of a service go.
 type GetPolicyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -757,7 +848,7 @@ type GetPolicyRequest struct {
 
 func (x *GetPolicyRequest) Reset() {
 	*x = GetPolicyRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[9]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -769,7 +860,7 @@ func (x *GetPolicyRequest) String() string {
 func (*GetPolicyRequest) ProtoMessage() {}
 
 func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[9]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -782,7 +873,7 @@ func (x *GetPolicyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyRequest.ProtoReflect.Descriptor instead.
 func (*GetPolicyRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{9}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *GetPolicyRequest) GetService() string {
@@ -817,7 +908,7 @@ type GetPolicyResponse struct {
 
 func (x *GetPolicyResponse) Reset() {
 	*x = GetPolicyResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[10]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -829,7 +920,7 @@ func (x *GetPolicyResponse) String() string {
 func (*GetPolicyResponse) ProtoMessage() {}
 
 func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[10]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -842,7 +933,7 @@ func (x *GetPolicyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPolicyResponse.ProtoReflect.Descriptor instead.
 func (*GetPolicyResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{10}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *GetPolicyResponse) GetPolicy() *Policy {
@@ -850,6 +941,134 @@ func (x *GetPolicyResponse) GetPolicy() *Policy {
 		return x.Policy
 	}
 	return nil
+}
+
+// Asks for a page of policies.
+type ListPoliciesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many a page has at most; 0 means 1,000. A page that would grow too large to be sent holds fewer.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// What the previous page gave as next_page_token; empty asks for the first page.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// The service that calls; empty: one that nobody wrote anything about.
+	Caller string `protobuf:"bytes,3,opt,name=caller,proto3" json:"caller,omitempty"`
+	// The zone that is called from.
+	Zone          string `protobuf:"bytes,4,opt,name=zone,proto3" json:"zone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesRequest) Reset() {
+	*x = ListPoliciesRequest{}
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesRequest) ProtoMessage() {}
+
+func (x *ListPoliciesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesRequest.ProtoReflect.Descriptor instead.
+func (*ListPoliciesRequest) Descriptor() ([]byte, []int) {
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *ListPoliciesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPoliciesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListPoliciesRequest) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
+}
+
+func (x *ListPoliciesRequest) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+// One page of policies.
+type ListPoliciesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In the order of the names of the services, as clients follow them now.
+	Policies []*Policy `protobuf:"bytes,1,rep,name=policies,proto3" json:"policies,omitempty"`
+	// Asks for the next page; empty when this is the last one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPoliciesResponse) Reset() {
+	*x = ListPoliciesResponse{}
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPoliciesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPoliciesResponse) ProtoMessage() {}
+
+func (x *ListPoliciesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPoliciesResponse.ProtoReflect.Descriptor instead.
+func (*ListPoliciesResponse) Descriptor() ([]byte, []int) {
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ListPoliciesResponse) GetPolicies() []*Policy {
+	if x != nil {
+		return x.Policies
+	}
+	return nil
+}
+
+func (x *ListPoliciesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
 }
 
 // Asks for a page of what is left out.
@@ -865,7 +1084,7 @@ type ListRefusalsRequest struct {
 
 func (x *ListRefusalsRequest) Reset() {
 	*x = ListRefusalsRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[11]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -877,7 +1096,7 @@ func (x *ListRefusalsRequest) String() string {
 func (*ListRefusalsRequest) ProtoMessage() {}
 
 func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[11]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -890,7 +1109,7 @@ func (x *ListRefusalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefusalsRequest.ProtoReflect.Descriptor instead.
 func (*ListRefusalsRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{11}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListRefusalsRequest) GetPageSize() int32 {
@@ -920,7 +1139,7 @@ type ListRefusalsResponse struct {
 
 func (x *ListRefusalsResponse) Reset() {
 	*x = ListRefusalsResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[12]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -932,7 +1151,7 @@ func (x *ListRefusalsResponse) String() string {
 func (*ListRefusalsResponse) ProtoMessage() {}
 
 func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[12]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -945,7 +1164,7 @@ func (x *ListRefusalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRefusalsResponse.ProtoReflect.Descriptor instead.
 func (*ListRefusalsResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{12}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListRefusalsResponse) GetRefusals() []*Refusal {
@@ -965,7 +1184,7 @@ func (x *ListRefusalsResponse) GetNextPageToken() string {
 // Asks what would be refused.
 type CheckEntriesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The entries, each checked as if all before it were written.
+	// The entries, in any order: they are checked as if those that others need were written first.
 	Files         []*EntryFile `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -973,7 +1192,7 @@ type CheckEntriesRequest struct {
 
 func (x *CheckEntriesRequest) Reset() {
 	*x = CheckEntriesRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[13]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -985,7 +1204,7 @@ func (x *CheckEntriesRequest) String() string {
 func (*CheckEntriesRequest) ProtoMessage() {}
 
 func (x *CheckEntriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[13]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -998,7 +1217,7 @@ func (x *CheckEntriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckEntriesRequest.ProtoReflect.Descriptor instead.
 func (*CheckEntriesRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{13}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CheckEntriesRequest) GetFiles() []*EntryFile {
@@ -1008,11 +1227,11 @@ func (x *CheckEntriesRequest) GetFiles() []*EntryFile {
 	return nil
 }
 
-// A file that holds one entry.
+// A file that holds one entry, in HCL or JSON, as `consul config write` takes it; or a value, which is JSON.
 type EntryFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How it is called in what is said about it, for example "consul/catalog-router.hcl". What ends with ".hcl" is read as
-	// HCL. With a folder "gossamer/" in it, it is a value of that key, without ".json".
+	// How it is called in what is said about it, for example "consul/entries/catalog-router.json". With a folder
+	// "gossamer/" in it, it is the value of the key that begins there, without ".json".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it holds.
 	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
@@ -1022,7 +1241,7 @@ type EntryFile struct {
 
 func (x *EntryFile) Reset() {
 	*x = EntryFile{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[14]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1034,7 +1253,7 @@ func (x *EntryFile) String() string {
 func (*EntryFile) ProtoMessage() {}
 
 func (x *EntryFile) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[14]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1047,7 +1266,7 @@ func (x *EntryFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EntryFile.ProtoReflect.Descriptor instead.
 func (*EntryFile) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{14}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *EntryFile) GetName() string {
@@ -1075,7 +1294,7 @@ type CheckEntriesResponse struct {
 
 func (x *CheckEntriesResponse) Reset() {
 	*x = CheckEntriesResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[15]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1087,7 +1306,7 @@ func (x *CheckEntriesResponse) String() string {
 func (*CheckEntriesResponse) ProtoMessage() {}
 
 func (x *CheckEntriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[15]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1100,7 +1319,7 @@ func (x *CheckEntriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckEntriesResponse.ProtoReflect.Descriptor instead.
 func (*CheckEntriesResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{15}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CheckEntriesResponse) GetFindings() []*CheckFinding {
@@ -1125,7 +1344,7 @@ type CheckFinding struct {
 
 func (x *CheckFinding) Reset() {
 	*x = CheckFinding{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[16]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1137,7 +1356,7 @@ func (x *CheckFinding) String() string {
 func (*CheckFinding) ProtoMessage() {}
 
 func (x *CheckFinding) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[16]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1150,7 +1369,7 @@ func (x *CheckFinding) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CheckFinding.ProtoReflect.Descriptor instead.
 func (*CheckFinding) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{16}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CheckFinding) GetFile() string {
@@ -1189,7 +1408,7 @@ type SetSplitRequest struct {
 
 func (x *SetSplitRequest) Reset() {
 	*x = SetSplitRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[17]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1201,7 +1420,7 @@ func (x *SetSplitRequest) String() string {
 func (*SetSplitRequest) ProtoMessage() {}
 
 func (x *SetSplitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[17]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1214,7 +1433,7 @@ func (x *SetSplitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSplitRequest.ProtoReflect.Descriptor instead.
 func (*SetSplitRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{17}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetSplitRequest) GetService() string {
@@ -1251,7 +1470,7 @@ type SplitShare struct {
 
 func (x *SplitShare) Reset() {
 	*x = SplitShare{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[18]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1263,7 +1482,7 @@ func (x *SplitShare) String() string {
 func (*SplitShare) ProtoMessage() {}
 
 func (x *SplitShare) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[18]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1276,7 +1495,7 @@ func (x *SplitShare) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SplitShare.ProtoReflect.Descriptor instead.
 func (*SplitShare) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{18}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SplitShare) GetVersion() string {
@@ -1306,7 +1525,7 @@ type SetSplitResponse struct {
 
 func (x *SetSplitResponse) Reset() {
 	*x = SetSplitResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[19]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1318,7 +1537,7 @@ func (x *SetSplitResponse) String() string {
 func (*SetSplitResponse) ProtoMessage() {}
 
 func (x *SetSplitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[19]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1331,7 +1550,7 @@ func (x *SetSplitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetSplitResponse.ProtoReflect.Descriptor instead.
 func (*SetSplitResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{19}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SetSplitResponse) GetPolicy() *Policy {
@@ -1361,7 +1580,7 @@ type ClearSplitRequest struct {
 
 func (x *ClearSplitRequest) Reset() {
 	*x = ClearSplitRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[20]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1373,7 +1592,7 @@ func (x *ClearSplitRequest) String() string {
 func (*ClearSplitRequest) ProtoMessage() {}
 
 func (x *ClearSplitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[20]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1386,7 +1605,7 @@ func (x *ClearSplitRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearSplitRequest.ProtoReflect.Descriptor instead.
 func (*ClearSplitRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{20}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ClearSplitRequest) GetService() string {
@@ -1416,7 +1635,7 @@ type ClearSplitResponse struct {
 
 func (x *ClearSplitResponse) Reset() {
 	*x = ClearSplitResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[21]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1428,7 +1647,7 @@ func (x *ClearSplitResponse) String() string {
 func (*ClearSplitResponse) ProtoMessage() {}
 
 func (x *ClearSplitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[21]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1441,7 +1660,7 @@ func (x *ClearSplitResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearSplitResponse.ProtoReflect.Descriptor instead.
 func (*ClearSplitResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{21}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ClearSplitResponse) GetPolicy() *Policy {
@@ -1465,9 +1684,11 @@ type SetFaultRequest struct {
 	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// The service whose calls it is for; empty: of every caller.
 	Caller string `protobuf:"bytes,2,opt,name=caller,proto3" json:"caller,omitempty"`
-	// The method whose calls it is for, for example "shop.catalog.v1.CatalogService/GetProduct"; empty: every method.
+	// The method whose calls it is for, in full as "shop.catalog.v1.CatalogService/GetProduct", or the end of that, if no
+	// other of the service ends so; empty: every method.
 	Method string `protobuf:"bytes,3,opt,name=method,proto3" json:"method,omitempty"`
-	// Only calls whose metadata has all of these, with just these values.
+	// Only calls whose metadata has all of these, with just these values, of printable ASCII. Keys are as gRPC has them,
+	// and none ends with "-bin".
 	Headers map[string]string `protobuf:"bytes,4,rep,name=headers,proto3" json:"headers,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	// What is done to them. At least one of delay and abort.
 	Fault *Fault `protobuf:"bytes,5,opt,name=fault,proto3" json:"fault,omitempty"`
@@ -1479,7 +1700,7 @@ type SetFaultRequest struct {
 
 func (x *SetFaultRequest) Reset() {
 	*x = SetFaultRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[22]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1491,7 +1712,7 @@ func (x *SetFaultRequest) String() string {
 func (*SetFaultRequest) ProtoMessage() {}
 
 func (x *SetFaultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[22]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1504,7 +1725,7 @@ func (x *SetFaultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFaultRequest.ProtoReflect.Descriptor instead.
 func (*SetFaultRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{22}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetFaultRequest) GetService() string {
@@ -1563,7 +1784,7 @@ type SetFaultResponse struct {
 
 func (x *SetFaultResponse) Reset() {
 	*x = SetFaultResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[23]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1575,7 +1796,7 @@ func (x *SetFaultResponse) String() string {
 func (*SetFaultResponse) ProtoMessage() {}
 
 func (x *SetFaultResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[23]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1588,7 +1809,7 @@ func (x *SetFaultResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetFaultResponse.ProtoReflect.Descriptor instead.
 func (*SetFaultResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{23}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetFaultResponse) GetPolicy() *Policy {
@@ -1618,7 +1839,7 @@ type ClearFaultsRequest struct {
 
 func (x *ClearFaultsRequest) Reset() {
 	*x = ClearFaultsRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[24]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1630,7 +1851,7 @@ func (x *ClearFaultsRequest) String() string {
 func (*ClearFaultsRequest) ProtoMessage() {}
 
 func (x *ClearFaultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[24]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1643,7 +1864,7 @@ func (x *ClearFaultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearFaultsRequest.ProtoReflect.Descriptor instead.
 func (*ClearFaultsRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{24}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ClearFaultsRequest) GetService() string {
@@ -1673,7 +1894,7 @@ type ClearFaultsResponse struct {
 
 func (x *ClearFaultsResponse) Reset() {
 	*x = ClearFaultsResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[25]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1685,7 +1906,7 @@ func (x *ClearFaultsResponse) String() string {
 func (*ClearFaultsResponse) ProtoMessage() {}
 
 func (x *ClearFaultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[25]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1698,7 +1919,7 @@ func (x *ClearFaultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClearFaultsResponse.ProtoReflect.Descriptor instead.
 func (*ClearFaultsResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{25}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ClearFaultsResponse) GetPolicy() *Policy {
@@ -1730,7 +1951,7 @@ type WatchCallPoliciesRequest struct {
 
 func (x *WatchCallPoliciesRequest) Reset() {
 	*x = WatchCallPoliciesRequest{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[26]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1742,7 +1963,7 @@ func (x *WatchCallPoliciesRequest) String() string {
 func (*WatchCallPoliciesRequest) ProtoMessage() {}
 
 func (x *WatchCallPoliciesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[26]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1755,7 +1976,7 @@ func (x *WatchCallPoliciesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCallPoliciesRequest.ProtoReflect.Descriptor instead.
 func (*WatchCallPoliciesRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{26}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchCallPoliciesRequest) GetServices() []string {
@@ -1790,7 +2011,7 @@ type WatchCallPoliciesResponse struct {
 
 func (x *WatchCallPoliciesResponse) Reset() {
 	*x = WatchCallPoliciesResponse{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[27]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1802,7 +2023,7 @@ func (x *WatchCallPoliciesResponse) String() string {
 func (*WatchCallPoliciesResponse) ProtoMessage() {}
 
 func (x *WatchCallPoliciesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[27]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1815,7 +2036,7 @@ func (x *WatchCallPoliciesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchCallPoliciesResponse.ProtoReflect.Descriptor instead.
 func (*WatchCallPoliciesResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{27}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchCallPoliciesResponse) GetChanged() []*CallPolicy {
@@ -1840,7 +2061,7 @@ type CallPolicy struct {
 
 func (x *CallPolicy) Reset() {
 	*x = CallPolicy{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[28]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1852,7 +2073,7 @@ func (x *CallPolicy) String() string {
 func (*CallPolicy) ProtoMessage() {}
 
 func (x *CallPolicy) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[28]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1865,7 +2086,7 @@ func (x *CallPolicy) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallPolicy.ProtoReflect.Descriptor instead.
 func (*CallPolicy) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{28}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *CallPolicy) GetService() string {
@@ -1908,7 +2129,7 @@ type CallRule struct {
 
 func (x *CallRule) Reset() {
 	*x = CallRule{}
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[29]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1920,7 +2141,7 @@ func (x *CallRule) String() string {
 func (*CallRule) ProtoMessage() {}
 
 func (x *CallRule) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[29]
+	mi := &file_gossamer_mesh_v1_traffic_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1933,7 +2154,7 @@ func (x *CallRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CallRule.ProtoReflect.Descriptor instead.
 func (*CallRule) Descriptor() ([]byte, []int) {
-	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{29}
+	return file_gossamer_mesh_v1_traffic_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *CallRule) GetMatch() *CallMatch {
@@ -1996,7 +2217,16 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\xaa\x01\a\"\x03\b\x90\x1c*\x00R\x05delay\x12<\n" +
 	"\rdelay_percent\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\fdelayPercent\x12\x96\x02\n" +
 	"\fabort_status\x18\x03 \x01(\tB\xf2\x01\xbaH\xee\x01r\xeb\x01R\x00R\tCANCELLEDR\aUNKNOWNR\x10INVALID_ARGUMENTR\x11DEADLINE_EXCEEDEDR\tNOT_FOUNDR\x0eALREADY_EXISTSR\x11PERMISSION_DENIEDR\x12RESOURCE_EXHAUSTEDR\x13FAILED_PRECONDITIONR\aABORTEDR\fOUT_OF_RANGER\rUNIMPLEMENTEDR\bINTERNALR\vUNAVAILABLER\tDATA_LOSSR\x0fUNAUTHENTICATEDR\vabortStatus\x12<\n" +
-	"\rabort_percent\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\fabortPercent\"\xe7\x03\n" +
+	"\rabort_percent\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\fabortPercent\"\x88\x02\n" +
+	"\fWrittenFault\x12\x16\n" +
+	"\x06caller\x18\x01 \x01(\tR\x06caller\x12\x16\n" +
+	"\x06method\x18\x02 \x01(\tR\x06method\x12E\n" +
+	"\aheaders\x18\x03 \x03(\v2+.gossamer.mesh.v1.WrittenFault.HeadersEntryR\aheaders\x12-\n" +
+	"\x05fault\x18\x04 \x01(\v2\x17.gossamer.mesh.v1.FaultR\x05fault\x12\x16\n" +
+	"\x06source\x18\x05 \x01(\tR\x06source\x1a:\n" +
+	"\fHeadersEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xe7\x03\n" +
 	"\x05Route\x121\n" +
 	"\x05match\x18\x01 \x01(\v2\x1b.gossamer.mesh.v1.CallMatchR\x05match\x12A\n" +
 	"\fdestinations\x18\x02 \x03(\v2\x1d.gossamer.mesh.v1.DestinationR\fdestinations\x123\n" +
@@ -2012,18 +2242,29 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\aRefusal\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8a\x01\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xc2\x01\n" +
 	"\x06Policy\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12/\n" +
 	"\x06routes\x18\x02 \x03(\v2\x17.gossamer.mesh.v1.RouteR\x06routes\x125\n" +
-	"\brefusals\x18\x03 \x03(\v2\x19.gossamer.mesh.v1.RefusalR\brefusals\"x\n" +
+	"\brefusals\x18\x03 \x03(\v2\x19.gossamer.mesh.v1.RefusalR\brefusals\x126\n" +
+	"\x06faults\x18\x04 \x03(\v2\x1e.gossamer.mesh.v1.WrittenFaultR\x06faults\"x\n" +
 	"\x10GetPolicyRequest\x12$\n" +
 	"\aservice\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\aservice\x12 \n" +
 	"\x06caller\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x06caller\x12\x1c\n" +
 	"\x04zone\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04zone\"E\n" +
 	"\x11GetPolicyResponse\x120\n" +
-	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\"g\n" +
+	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\"\xa7\x01\n" +
+	"\x13ListPoliciesRequest\x12'\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12 \n" +
+	"\x06caller\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x06caller\x12\x1c\n" +
+	"\x04zone\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04zone\"t\n" +
+	"\x14ListPoliciesResponse\x124\n" +
+	"\bpolicies\x18\x01 \x03(\v2\x18.gossamer.mesh.v1.PolicyR\bpolicies\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"g\n" +
 	"\x13ListRefusalsRequest\x12'\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
@@ -2043,10 +2284,9 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\fCheckFinding\x12\x12\n" +
 	"\x04file\x18\x01 \x01(\tR\x04file\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x16\n" +
-	"\x06reason\x18\x03 \x01(\tR\x06reason\"\x8f\x01\n" +
-	"\x0fSetSplitRequest\x12$\n" +
-	"\aservice\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\aservice\x12@\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\"\xab\x01\n" +
+	"\x0fSetSplitRequest\x12@\n" +
+	"\aservice\x18\x01 \x01(\tB&\xbaH#r!\x18\xff\x012\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\aservice\x12@\n" +
 	"\x06shares\x18\x02 \x03(\v2\x1c.gossamer.mesh.v1.SplitShareB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10 R\x06shares\x12\x14\n" +
 	"\x05force\x18\x03 \x01(\bR\x05force\"c\n" +
@@ -2057,20 +2297,18 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\x06weight\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\x06weight\"^\n" +
 	"\x10SetSplitResponse\x120\n" +
 	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\x12\x18\n" +
-	"\awritten\x18\x02 \x03(\tR\awritten\"O\n" +
-	"\x11ClearSplitRequest\x12$\n" +
-	"\aservice\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\aservice\x12\x14\n" +
+	"\awritten\x18\x02 \x03(\tR\awritten\"k\n" +
+	"\x11ClearSplitRequest\x12@\n" +
+	"\aservice\x18\x01 \x01(\tB&\xbaH#r!\x18\xff\x012\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\aservice\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"`\n" +
 	"\x12ClearSplitResponse\x120\n" +
 	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\x12\x18\n" +
-	"\awritten\x18\x02 \x03(\tR\awritten\"\xd8\x02\n" +
-	"\x0fSetFaultRequest\x12$\n" +
-	"\aservice\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\aservice\x12 \n" +
+	"\awritten\x18\x02 \x03(\tR\awritten\"\x9c\x03\n" +
+	"\x0fSetFaultRequest\x12@\n" +
+	"\aservice\x18\x01 \x01(\tB&\xbaH#r!\x18\xff\x012\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\aservice\x12 \n" +
 	"\x06caller\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x06caller\x12 \n" +
-	"\x06method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06method\x12R\n" +
-	"\aheaders\x18\x04 \x03(\v2..gossamer.mesh.v1.SetFaultRequest.HeadersEntryB\b\xbaH\x05\x9a\x01\x02\x10 R\aheaders\x125\n" +
+	"\x06method\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06method\x12z\n" +
+	"\aheaders\x18\x04 \x03(\v2..gossamer.mesh.v1.SetFaultRequest.HeadersEntryB0\xbaH-\x9a\x01*\x10 \"\x15r\x13\x18\xff\x012\x0e^[a-z0-9_.-]+$*\x0fr\r\x18\x80 2\b^[ -~]+$R\aheaders\x125\n" +
 	"\x05fault\x18\x05 \x01(\v2\x17.gossamer.mesh.v1.FaultB\x06\xbaH\x03\xc8\x01\x01R\x05fault\x12\x14\n" +
 	"\x05force\x18\x06 \x01(\bR\x05force\x1a:\n" +
 	"\fHeadersEntry\x12\x10\n" +
@@ -2078,10 +2316,9 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"^\n" +
 	"\x10SetFaultResponse\x120\n" +
 	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\x12\x18\n" +
-	"\awritten\x18\x02 \x03(\tR\awritten\"P\n" +
-	"\x12ClearFaultsRequest\x12$\n" +
-	"\aservice\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\aservice\x12\x14\n" +
+	"\awritten\x18\x02 \x03(\tR\awritten\"l\n" +
+	"\x12ClearFaultsRequest\x12@\n" +
+	"\aservice\x18\x01 \x01(\tB&\xbaH#r!\x18\xff\x012\x1c^[A-Za-z0-9][A-Za-z0-9._-]*$R\aservice\x12\x14\n" +
 	"\x05force\x18\x02 \x01(\bR\x05force\"a\n" +
 	"\x13ClearFaultsResponse\x120\n" +
 	"\x06policy\x18\x01 \x01(\v2\x18.gossamer.mesh.v1.PolicyR\x06policy\x12\x18\n" +
@@ -2110,9 +2347,10 @@ const file_gossamer_mesh_v1_traffic_proto_rawDesc = "" +
 	"\x11COMPARISON_SUFFIX\x10\x03\x12\x17\n" +
 	"\x13COMPARISON_CONTAINS\x10\x04\x12\x14\n" +
 	"\x10COMPARISON_REGEX\x10\x05\x12\x16\n" +
-	"\x12COMPARISON_PRESENT\x10\x062\x97\x06\n" +
+	"\x12COMPARISON_PRESENT\x10\x062\xfb\x06\n" +
 	"\x0eTrafficService\x12Y\n" +
 	"\tGetPolicy\x12\".gossamer.mesh.v1.GetPolicyRequest\x1a#.gossamer.mesh.v1.GetPolicyResponse\"\x03\x90\x02\x01\x12b\n" +
+	"\fListPolicies\x12%.gossamer.mesh.v1.ListPoliciesRequest\x1a&.gossamer.mesh.v1.ListPoliciesResponse\"\x03\x90\x02\x01\x12b\n" +
 	"\fListRefusals\x12%.gossamer.mesh.v1.ListRefusalsRequest\x1a&.gossamer.mesh.v1.ListRefusalsResponse\"\x03\x90\x02\x01\x12b\n" +
 	"\fCheckEntries\x12%.gossamer.mesh.v1.CheckEntriesRequest\x1a&.gossamer.mesh.v1.CheckEntriesResponse\"\x03\x90\x02\x01\x12V\n" +
 	"\bSetSplit\x12!.gossamer.mesh.v1.SetSplitRequest\x1a\".gossamer.mesh.v1.SetSplitResponse\"\x03\x90\x02\x02\x12\\\n" +
@@ -2136,7 +2374,7 @@ func file_gossamer_mesh_v1_traffic_proto_rawDescGZIP() []byte {
 }
 
 var file_gossamer_mesh_v1_traffic_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_gossamer_mesh_v1_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
+var file_gossamer_mesh_v1_traffic_proto_msgTypes = make([]protoimpl.MessageInfo, 35)
 var file_gossamer_mesh_v1_traffic_proto_goTypes = []any{
 	(Comparison)(0),                   // 0: gossamer.mesh.v1.Comparison
 	(*HeaderMatch)(nil),               // 1: gossamer.mesh.v1.HeaderMatch
@@ -2145,86 +2383,96 @@ var file_gossamer_mesh_v1_traffic_proto_goTypes = []any{
 	(*RetryPolicy)(nil),               // 4: gossamer.mesh.v1.RetryPolicy
 	(*RetryBudget)(nil),               // 5: gossamer.mesh.v1.RetryBudget
 	(*Fault)(nil),                     // 6: gossamer.mesh.v1.Fault
-	(*Route)(nil),                     // 7: gossamer.mesh.v1.Route
-	(*Refusal)(nil),                   // 8: gossamer.mesh.v1.Refusal
-	(*Policy)(nil),                    // 9: gossamer.mesh.v1.Policy
-	(*GetPolicyRequest)(nil),          // 10: gossamer.mesh.v1.GetPolicyRequest
-	(*GetPolicyResponse)(nil),         // 11: gossamer.mesh.v1.GetPolicyResponse
-	(*ListRefusalsRequest)(nil),       // 12: gossamer.mesh.v1.ListRefusalsRequest
-	(*ListRefusalsResponse)(nil),      // 13: gossamer.mesh.v1.ListRefusalsResponse
-	(*CheckEntriesRequest)(nil),       // 14: gossamer.mesh.v1.CheckEntriesRequest
-	(*EntryFile)(nil),                 // 15: gossamer.mesh.v1.EntryFile
-	(*CheckEntriesResponse)(nil),      // 16: gossamer.mesh.v1.CheckEntriesResponse
-	(*CheckFinding)(nil),              // 17: gossamer.mesh.v1.CheckFinding
-	(*SetSplitRequest)(nil),           // 18: gossamer.mesh.v1.SetSplitRequest
-	(*SplitShare)(nil),                // 19: gossamer.mesh.v1.SplitShare
-	(*SetSplitResponse)(nil),          // 20: gossamer.mesh.v1.SetSplitResponse
-	(*ClearSplitRequest)(nil),         // 21: gossamer.mesh.v1.ClearSplitRequest
-	(*ClearSplitResponse)(nil),        // 22: gossamer.mesh.v1.ClearSplitResponse
-	(*SetFaultRequest)(nil),           // 23: gossamer.mesh.v1.SetFaultRequest
-	(*SetFaultResponse)(nil),          // 24: gossamer.mesh.v1.SetFaultResponse
-	(*ClearFaultsRequest)(nil),        // 25: gossamer.mesh.v1.ClearFaultsRequest
-	(*ClearFaultsResponse)(nil),       // 26: gossamer.mesh.v1.ClearFaultsResponse
-	(*WatchCallPoliciesRequest)(nil),  // 27: gossamer.mesh.v1.WatchCallPoliciesRequest
-	(*WatchCallPoliciesResponse)(nil), // 28: gossamer.mesh.v1.WatchCallPoliciesResponse
-	(*CallPolicy)(nil),                // 29: gossamer.mesh.v1.CallPolicy
-	(*CallRule)(nil),                  // 30: gossamer.mesh.v1.CallRule
-	nil,                               // 31: gossamer.mesh.v1.SetFaultRequest.HeadersEntry
-	(*durationpb.Duration)(nil),       // 32: google.protobuf.Duration
+	(*WrittenFault)(nil),              // 7: gossamer.mesh.v1.WrittenFault
+	(*Route)(nil),                     // 8: gossamer.mesh.v1.Route
+	(*Refusal)(nil),                   // 9: gossamer.mesh.v1.Refusal
+	(*Policy)(nil),                    // 10: gossamer.mesh.v1.Policy
+	(*GetPolicyRequest)(nil),          // 11: gossamer.mesh.v1.GetPolicyRequest
+	(*GetPolicyResponse)(nil),         // 12: gossamer.mesh.v1.GetPolicyResponse
+	(*ListPoliciesRequest)(nil),       // 13: gossamer.mesh.v1.ListPoliciesRequest
+	(*ListPoliciesResponse)(nil),      // 14: gossamer.mesh.v1.ListPoliciesResponse
+	(*ListRefusalsRequest)(nil),       // 15: gossamer.mesh.v1.ListRefusalsRequest
+	(*ListRefusalsResponse)(nil),      // 16: gossamer.mesh.v1.ListRefusalsResponse
+	(*CheckEntriesRequest)(nil),       // 17: gossamer.mesh.v1.CheckEntriesRequest
+	(*EntryFile)(nil),                 // 18: gossamer.mesh.v1.EntryFile
+	(*CheckEntriesResponse)(nil),      // 19: gossamer.mesh.v1.CheckEntriesResponse
+	(*CheckFinding)(nil),              // 20: gossamer.mesh.v1.CheckFinding
+	(*SetSplitRequest)(nil),           // 21: gossamer.mesh.v1.SetSplitRequest
+	(*SplitShare)(nil),                // 22: gossamer.mesh.v1.SplitShare
+	(*SetSplitResponse)(nil),          // 23: gossamer.mesh.v1.SetSplitResponse
+	(*ClearSplitRequest)(nil),         // 24: gossamer.mesh.v1.ClearSplitRequest
+	(*ClearSplitResponse)(nil),        // 25: gossamer.mesh.v1.ClearSplitResponse
+	(*SetFaultRequest)(nil),           // 26: gossamer.mesh.v1.SetFaultRequest
+	(*SetFaultResponse)(nil),          // 27: gossamer.mesh.v1.SetFaultResponse
+	(*ClearFaultsRequest)(nil),        // 28: gossamer.mesh.v1.ClearFaultsRequest
+	(*ClearFaultsResponse)(nil),       // 29: gossamer.mesh.v1.ClearFaultsResponse
+	(*WatchCallPoliciesRequest)(nil),  // 30: gossamer.mesh.v1.WatchCallPoliciesRequest
+	(*WatchCallPoliciesResponse)(nil), // 31: gossamer.mesh.v1.WatchCallPoliciesResponse
+	(*CallPolicy)(nil),                // 32: gossamer.mesh.v1.CallPolicy
+	(*CallRule)(nil),                  // 33: gossamer.mesh.v1.CallRule
+	nil,                               // 34: gossamer.mesh.v1.WrittenFault.HeadersEntry
+	nil,                               // 35: gossamer.mesh.v1.SetFaultRequest.HeadersEntry
+	(*durationpb.Duration)(nil),       // 36: google.protobuf.Duration
 }
 var file_gossamer_mesh_v1_traffic_proto_depIdxs = []int32{
 	0,  // 0: gossamer.mesh.v1.HeaderMatch.comparison:type_name -> gossamer.mesh.v1.Comparison
 	0,  // 1: gossamer.mesh.v1.CallMatch.path_comparison:type_name -> gossamer.mesh.v1.Comparison
 	1,  // 2: gossamer.mesh.v1.CallMatch.headers:type_name -> gossamer.mesh.v1.HeaderMatch
-	32, // 3: gossamer.mesh.v1.Fault.delay:type_name -> google.protobuf.Duration
-	2,  // 4: gossamer.mesh.v1.Route.match:type_name -> gossamer.mesh.v1.CallMatch
-	3,  // 5: gossamer.mesh.v1.Route.destinations:type_name -> gossamer.mesh.v1.Destination
-	32, // 6: gossamer.mesh.v1.Route.timeout:type_name -> google.protobuf.Duration
-	4,  // 7: gossamer.mesh.v1.Route.retry:type_name -> gossamer.mesh.v1.RetryPolicy
-	32, // 8: gossamer.mesh.v1.Route.attempt_timeout:type_name -> google.protobuf.Duration
-	5,  // 9: gossamer.mesh.v1.Route.retry_budget:type_name -> gossamer.mesh.v1.RetryBudget
-	6,  // 10: gossamer.mesh.v1.Route.fault:type_name -> gossamer.mesh.v1.Fault
-	7,  // 11: gossamer.mesh.v1.Policy.routes:type_name -> gossamer.mesh.v1.Route
-	8,  // 12: gossamer.mesh.v1.Policy.refusals:type_name -> gossamer.mesh.v1.Refusal
-	9,  // 13: gossamer.mesh.v1.GetPolicyResponse.policy:type_name -> gossamer.mesh.v1.Policy
-	8,  // 14: gossamer.mesh.v1.ListRefusalsResponse.refusals:type_name -> gossamer.mesh.v1.Refusal
-	15, // 15: gossamer.mesh.v1.CheckEntriesRequest.files:type_name -> gossamer.mesh.v1.EntryFile
-	17, // 16: gossamer.mesh.v1.CheckEntriesResponse.findings:type_name -> gossamer.mesh.v1.CheckFinding
-	19, // 17: gossamer.mesh.v1.SetSplitRequest.shares:type_name -> gossamer.mesh.v1.SplitShare
-	9,  // 18: gossamer.mesh.v1.SetSplitResponse.policy:type_name -> gossamer.mesh.v1.Policy
-	9,  // 19: gossamer.mesh.v1.ClearSplitResponse.policy:type_name -> gossamer.mesh.v1.Policy
-	31, // 20: gossamer.mesh.v1.SetFaultRequest.headers:type_name -> gossamer.mesh.v1.SetFaultRequest.HeadersEntry
-	6,  // 21: gossamer.mesh.v1.SetFaultRequest.fault:type_name -> gossamer.mesh.v1.Fault
-	9,  // 22: gossamer.mesh.v1.SetFaultResponse.policy:type_name -> gossamer.mesh.v1.Policy
-	9,  // 23: gossamer.mesh.v1.ClearFaultsResponse.policy:type_name -> gossamer.mesh.v1.Policy
-	29, // 24: gossamer.mesh.v1.WatchCallPoliciesResponse.changed:type_name -> gossamer.mesh.v1.CallPolicy
-	30, // 25: gossamer.mesh.v1.CallPolicy.rules:type_name -> gossamer.mesh.v1.CallRule
-	5,  // 26: gossamer.mesh.v1.CallPolicy.retry_budget:type_name -> gossamer.mesh.v1.RetryBudget
-	2,  // 27: gossamer.mesh.v1.CallRule.match:type_name -> gossamer.mesh.v1.CallMatch
-	32, // 28: gossamer.mesh.v1.CallRule.timeout:type_name -> google.protobuf.Duration
-	4,  // 29: gossamer.mesh.v1.CallRule.retry:type_name -> gossamer.mesh.v1.RetryPolicy
-	32, // 30: gossamer.mesh.v1.CallRule.attempt_timeout:type_name -> google.protobuf.Duration
-	10, // 31: gossamer.mesh.v1.TrafficService.GetPolicy:input_type -> gossamer.mesh.v1.GetPolicyRequest
-	12, // 32: gossamer.mesh.v1.TrafficService.ListRefusals:input_type -> gossamer.mesh.v1.ListRefusalsRequest
-	14, // 33: gossamer.mesh.v1.TrafficService.CheckEntries:input_type -> gossamer.mesh.v1.CheckEntriesRequest
-	18, // 34: gossamer.mesh.v1.TrafficService.SetSplit:input_type -> gossamer.mesh.v1.SetSplitRequest
-	21, // 35: gossamer.mesh.v1.TrafficService.ClearSplit:input_type -> gossamer.mesh.v1.ClearSplitRequest
-	23, // 36: gossamer.mesh.v1.TrafficService.SetFault:input_type -> gossamer.mesh.v1.SetFaultRequest
-	25, // 37: gossamer.mesh.v1.TrafficService.ClearFaults:input_type -> gossamer.mesh.v1.ClearFaultsRequest
-	27, // 38: gossamer.mesh.v1.TrafficService.WatchCallPolicies:input_type -> gossamer.mesh.v1.WatchCallPoliciesRequest
-	11, // 39: gossamer.mesh.v1.TrafficService.GetPolicy:output_type -> gossamer.mesh.v1.GetPolicyResponse
-	13, // 40: gossamer.mesh.v1.TrafficService.ListRefusals:output_type -> gossamer.mesh.v1.ListRefusalsResponse
-	16, // 41: gossamer.mesh.v1.TrafficService.CheckEntries:output_type -> gossamer.mesh.v1.CheckEntriesResponse
-	20, // 42: gossamer.mesh.v1.TrafficService.SetSplit:output_type -> gossamer.mesh.v1.SetSplitResponse
-	22, // 43: gossamer.mesh.v1.TrafficService.ClearSplit:output_type -> gossamer.mesh.v1.ClearSplitResponse
-	24, // 44: gossamer.mesh.v1.TrafficService.SetFault:output_type -> gossamer.mesh.v1.SetFaultResponse
-	26, // 45: gossamer.mesh.v1.TrafficService.ClearFaults:output_type -> gossamer.mesh.v1.ClearFaultsResponse
-	28, // 46: gossamer.mesh.v1.TrafficService.WatchCallPolicies:output_type -> gossamer.mesh.v1.WatchCallPoliciesResponse
-	39, // [39:47] is the sub-list for method output_type
-	31, // [31:39] is the sub-list for method input_type
-	31, // [31:31] is the sub-list for extension type_name
-	31, // [31:31] is the sub-list for extension extendee
-	0,  // [0:31] is the sub-list for field type_name
+	36, // 3: gossamer.mesh.v1.Fault.delay:type_name -> google.protobuf.Duration
+	34, // 4: gossamer.mesh.v1.WrittenFault.headers:type_name -> gossamer.mesh.v1.WrittenFault.HeadersEntry
+	6,  // 5: gossamer.mesh.v1.WrittenFault.fault:type_name -> gossamer.mesh.v1.Fault
+	2,  // 6: gossamer.mesh.v1.Route.match:type_name -> gossamer.mesh.v1.CallMatch
+	3,  // 7: gossamer.mesh.v1.Route.destinations:type_name -> gossamer.mesh.v1.Destination
+	36, // 8: gossamer.mesh.v1.Route.timeout:type_name -> google.protobuf.Duration
+	4,  // 9: gossamer.mesh.v1.Route.retry:type_name -> gossamer.mesh.v1.RetryPolicy
+	36, // 10: gossamer.mesh.v1.Route.attempt_timeout:type_name -> google.protobuf.Duration
+	5,  // 11: gossamer.mesh.v1.Route.retry_budget:type_name -> gossamer.mesh.v1.RetryBudget
+	6,  // 12: gossamer.mesh.v1.Route.fault:type_name -> gossamer.mesh.v1.Fault
+	8,  // 13: gossamer.mesh.v1.Policy.routes:type_name -> gossamer.mesh.v1.Route
+	9,  // 14: gossamer.mesh.v1.Policy.refusals:type_name -> gossamer.mesh.v1.Refusal
+	7,  // 15: gossamer.mesh.v1.Policy.faults:type_name -> gossamer.mesh.v1.WrittenFault
+	10, // 16: gossamer.mesh.v1.GetPolicyResponse.policy:type_name -> gossamer.mesh.v1.Policy
+	10, // 17: gossamer.mesh.v1.ListPoliciesResponse.policies:type_name -> gossamer.mesh.v1.Policy
+	9,  // 18: gossamer.mesh.v1.ListRefusalsResponse.refusals:type_name -> gossamer.mesh.v1.Refusal
+	18, // 19: gossamer.mesh.v1.CheckEntriesRequest.files:type_name -> gossamer.mesh.v1.EntryFile
+	20, // 20: gossamer.mesh.v1.CheckEntriesResponse.findings:type_name -> gossamer.mesh.v1.CheckFinding
+	22, // 21: gossamer.mesh.v1.SetSplitRequest.shares:type_name -> gossamer.mesh.v1.SplitShare
+	10, // 22: gossamer.mesh.v1.SetSplitResponse.policy:type_name -> gossamer.mesh.v1.Policy
+	10, // 23: gossamer.mesh.v1.ClearSplitResponse.policy:type_name -> gossamer.mesh.v1.Policy
+	35, // 24: gossamer.mesh.v1.SetFaultRequest.headers:type_name -> gossamer.mesh.v1.SetFaultRequest.HeadersEntry
+	6,  // 25: gossamer.mesh.v1.SetFaultRequest.fault:type_name -> gossamer.mesh.v1.Fault
+	10, // 26: gossamer.mesh.v1.SetFaultResponse.policy:type_name -> gossamer.mesh.v1.Policy
+	10, // 27: gossamer.mesh.v1.ClearFaultsResponse.policy:type_name -> gossamer.mesh.v1.Policy
+	32, // 28: gossamer.mesh.v1.WatchCallPoliciesResponse.changed:type_name -> gossamer.mesh.v1.CallPolicy
+	33, // 29: gossamer.mesh.v1.CallPolicy.rules:type_name -> gossamer.mesh.v1.CallRule
+	5,  // 30: gossamer.mesh.v1.CallPolicy.retry_budget:type_name -> gossamer.mesh.v1.RetryBudget
+	2,  // 31: gossamer.mesh.v1.CallRule.match:type_name -> gossamer.mesh.v1.CallMatch
+	36, // 32: gossamer.mesh.v1.CallRule.timeout:type_name -> google.protobuf.Duration
+	4,  // 33: gossamer.mesh.v1.CallRule.retry:type_name -> gossamer.mesh.v1.RetryPolicy
+	36, // 34: gossamer.mesh.v1.CallRule.attempt_timeout:type_name -> google.protobuf.Duration
+	11, // 35: gossamer.mesh.v1.TrafficService.GetPolicy:input_type -> gossamer.mesh.v1.GetPolicyRequest
+	13, // 36: gossamer.mesh.v1.TrafficService.ListPolicies:input_type -> gossamer.mesh.v1.ListPoliciesRequest
+	15, // 37: gossamer.mesh.v1.TrafficService.ListRefusals:input_type -> gossamer.mesh.v1.ListRefusalsRequest
+	17, // 38: gossamer.mesh.v1.TrafficService.CheckEntries:input_type -> gossamer.mesh.v1.CheckEntriesRequest
+	21, // 39: gossamer.mesh.v1.TrafficService.SetSplit:input_type -> gossamer.mesh.v1.SetSplitRequest
+	24, // 40: gossamer.mesh.v1.TrafficService.ClearSplit:input_type -> gossamer.mesh.v1.ClearSplitRequest
+	26, // 41: gossamer.mesh.v1.TrafficService.SetFault:input_type -> gossamer.mesh.v1.SetFaultRequest
+	28, // 42: gossamer.mesh.v1.TrafficService.ClearFaults:input_type -> gossamer.mesh.v1.ClearFaultsRequest
+	30, // 43: gossamer.mesh.v1.TrafficService.WatchCallPolicies:input_type -> gossamer.mesh.v1.WatchCallPoliciesRequest
+	12, // 44: gossamer.mesh.v1.TrafficService.GetPolicy:output_type -> gossamer.mesh.v1.GetPolicyResponse
+	14, // 45: gossamer.mesh.v1.TrafficService.ListPolicies:output_type -> gossamer.mesh.v1.ListPoliciesResponse
+	16, // 46: gossamer.mesh.v1.TrafficService.ListRefusals:output_type -> gossamer.mesh.v1.ListRefusalsResponse
+	19, // 47: gossamer.mesh.v1.TrafficService.CheckEntries:output_type -> gossamer.mesh.v1.CheckEntriesResponse
+	23, // 48: gossamer.mesh.v1.TrafficService.SetSplit:output_type -> gossamer.mesh.v1.SetSplitResponse
+	25, // 49: gossamer.mesh.v1.TrafficService.ClearSplit:output_type -> gossamer.mesh.v1.ClearSplitResponse
+	27, // 50: gossamer.mesh.v1.TrafficService.SetFault:output_type -> gossamer.mesh.v1.SetFaultResponse
+	29, // 51: gossamer.mesh.v1.TrafficService.ClearFaults:output_type -> gossamer.mesh.v1.ClearFaultsResponse
+	31, // 52: gossamer.mesh.v1.TrafficService.WatchCallPolicies:output_type -> gossamer.mesh.v1.WatchCallPoliciesResponse
+	44, // [44:53] is the sub-list for method output_type
+	35, // [35:44] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_gossamer_mesh_v1_traffic_proto_init() }
@@ -2238,7 +2486,7 @@ func file_gossamer_mesh_v1_traffic_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gossamer_mesh_v1_traffic_proto_rawDesc), len(file_gossamer_mesh_v1_traffic_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   31,
+			NumMessages:   35,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	TrafficService_GetPolicy_FullMethodName         = "/gossamer.mesh.v1.TrafficService/GetPolicy"
+	TrafficService_ListPolicies_FullMethodName      = "/gossamer.mesh.v1.TrafficService/ListPolicies"
 	TrafficService_ListRefusals_FullMethodName      = "/gossamer.mesh.v1.TrafficService/ListRefusals"
 	TrafficService_CheckEntries_FullMethodName      = "/gossamer.mesh.v1.TrafficService/CheckEntries"
 	TrafficService_SetSplit_FullMethodName          = "/gossamer.mesh.v1.TrafficService/SetSplit"
@@ -43,6 +44,8 @@ const (
 type TrafficServiceClient interface {
 	// Tells where the calls of a service go, and which entry says so.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
+	// Lists the policies of all services of which anybody wrote something, in the order of their names.
+	ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error)
 	// Lists what people wrote and no client could follow, so that it is left out, in the order of service and subject.
 	ListRefusals(ctx context.Context, in *ListRefusalsRequest, opts ...grpc.CallOption) (*ListRefusalsResponse, error)
 	// Tells what would be refused if some entries were written, without writing them.
@@ -78,6 +81,16 @@ func (c *trafficServiceClient) GetPolicy(ctx context.Context, in *GetPolicyReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetPolicyResponse)
 	err := c.cc.Invoke(ctx, TrafficService_GetPolicy_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *trafficServiceClient) ListPolicies(ctx context.Context, in *ListPoliciesRequest, opts ...grpc.CallOption) (*ListPoliciesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPoliciesResponse)
+	err := c.cc.Invoke(ctx, TrafficService_ListPolicies_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +188,8 @@ type TrafficService_WatchCallPoliciesClient = grpc.ServerStreamingClient[WatchCa
 type TrafficServiceServer interface {
 	// Tells where the calls of a service go, and which entry says so.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)
+	// Lists the policies of all services of which anybody wrote something, in the order of their names.
+	ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error)
 	// Lists what people wrote and no client could follow, so that it is left out, in the order of service and subject.
 	ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error)
 	// Tells what would be refused if some entries were written, without writing them.
@@ -208,6 +223,9 @@ type UnimplementedTrafficServiceServer struct{}
 
 func (UnimplementedTrafficServiceServer) GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetPolicy not implemented")
+}
+func (UnimplementedTrafficServiceServer) ListPolicies(context.Context, *ListPoliciesRequest) (*ListPoliciesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPolicies not implemented")
 }
 func (UnimplementedTrafficServiceServer) ListRefusals(context.Context, *ListRefusalsRequest) (*ListRefusalsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListRefusals not implemented")
@@ -265,6 +283,24 @@ func _TrafficService_GetPolicy_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(TrafficServiceServer).GetPolicy(ctx, req.(*GetPolicyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _TrafficService_ListPolicies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPoliciesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(TrafficServiceServer).ListPolicies(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: TrafficService_ListPolicies_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(TrafficServiceServer).ListPolicies(ctx, req.(*ListPoliciesRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -398,6 +434,10 @@ var TrafficService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetPolicy",
 			Handler:    _TrafficService_GetPolicy_Handler,
+		},
+		{
+			MethodName: "ListPolicies",
+			Handler:    _TrafficService_ListPolicies_Handler,
 		},
 		{
 			MethodName: "ListRefusals",

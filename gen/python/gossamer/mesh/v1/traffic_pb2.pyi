@@ -90,6 +90,27 @@ class Fault(_message.Message):
     abort_percent: float
     def __init__(self, delay: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., delay_percent: _Optional[float] = ..., abort_status: _Optional[str] = ..., abort_percent: _Optional[float] = ...) -> None: ...
 
+class WrittenFault(_message.Message):
+    __slots__ = ("caller", "method", "headers", "fault", "source")
+    class HeadersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    caller: str
+    method: str
+    headers: _containers.ScalarMap[str, str]
+    fault: Fault
+    source: str
+    def __init__(self, caller: _Optional[str] = ..., method: _Optional[str] = ..., headers: _Optional[_Mapping[str, str]] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., source: _Optional[str] = ...) -> None: ...
+
 class Route(_message.Message):
     __slots__ = ("match", "destinations", "timeout", "retry", "attempt_timeout", "retry_budget", "hash_on", "fault", "source", "summary")
     MATCH_FIELD_NUMBER: _ClassVar[int]
@@ -125,14 +146,16 @@ class Refusal(_message.Message):
     def __init__(self, service: _Optional[str] = ..., subject: _Optional[str] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Policy(_message.Message):
-    __slots__ = ("service", "routes", "refusals")
+    __slots__ = ("service", "routes", "refusals", "faults")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     ROUTES_FIELD_NUMBER: _ClassVar[int]
     REFUSALS_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
     service: str
     routes: _containers.RepeatedCompositeFieldContainer[Route]
     refusals: _containers.RepeatedCompositeFieldContainer[Refusal]
-    def __init__(self, service: _Optional[str] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ...) -> None: ...
+    faults: _containers.RepeatedCompositeFieldContainer[WrittenFault]
+    def __init__(self, service: _Optional[str] = ..., routes: _Optional[_Iterable[_Union[Route, _Mapping]]] = ..., refusals: _Optional[_Iterable[_Union[Refusal, _Mapping]]] = ..., faults: _Optional[_Iterable[_Union[WrittenFault, _Mapping]]] = ...) -> None: ...
 
 class GetPolicyRequest(_message.Message):
     __slots__ = ("service", "caller", "zone")
@@ -149,6 +172,26 @@ class GetPolicyResponse(_message.Message):
     POLICY_FIELD_NUMBER: _ClassVar[int]
     policy: Policy
     def __init__(self, policy: _Optional[_Union[Policy, _Mapping]] = ...) -> None: ...
+
+class ListPoliciesRequest(_message.Message):
+    __slots__ = ("page_size", "page_token", "caller", "zone")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
+    ZONE_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    caller: str
+    zone: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., caller: _Optional[str] = ..., zone: _Optional[str] = ...) -> None: ...
+
+class ListPoliciesResponse(_message.Message):
+    __slots__ = ("policies", "next_page_token")
+    POLICIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    policies: _containers.RepeatedCompositeFieldContainer[Policy]
+    next_page_token: str
+    def __init__(self, policies: _Optional[_Iterable[_Union[Policy, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class ListRefusalsRequest(_message.Message):
     __slots__ = ("page_size", "page_token")

@@ -44,6 +44,11 @@ class TrafficServiceStub:
                 request_serializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyRequest.SerializeToString,
                 response_deserializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyResponse.FromString,
                 _registered_method=True)
+        self.ListPolicies = channel.unary_unary(
+                '/gossamer.mesh.v1.TrafficService/ListPolicies',
+                request_serializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesRequest.SerializeToString,
+                response_deserializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesResponse.FromString,
+                _registered_method=True)
         self.ListRefusals = channel.unary_unary(
                 '/gossamer.mesh.v1.TrafficService/ListRefusals',
                 request_serializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListRefusalsRequest.SerializeToString,
@@ -91,6 +96,13 @@ class TrafficServiceServicer:
 
     def GetPolicy(self, request, context):
         """Tells where the calls of a service go, and which entry says so.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPolicies(self, request, context):
+        """Lists the policies of all services of which anybody wrote something, in the order of their names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +172,11 @@ def add_TrafficServiceServicer_to_server(servicer, server):
                     request_deserializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyRequest.FromString,
                     response_serializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyResponse.SerializeToString,
             ),
+            'ListPolicies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPolicies,
+                    request_deserializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesRequest.FromString,
+                    response_serializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesResponse.SerializeToString,
+            ),
             'ListRefusals': grpc.unary_unary_rpc_method_handler(
                     servicer.ListRefusals,
                     request_deserializer=gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListRefusalsRequest.FromString,
@@ -228,6 +245,33 @@ class TrafficService:
             '/gossamer.mesh.v1.TrafficService/GetPolicy',
             gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyRequest.SerializeToString,
             gossamer_dot_mesh_dot_v1_dot_traffic__pb2.GetPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPolicies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/gossamer.mesh.v1.TrafficService/ListPolicies',
+            gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesRequest.SerializeToString,
+            gossamer_dot_mesh_dot_v1_dot_traffic__pb2.ListPoliciesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,8 @@ class TrafficServiceStub:
     def __new__(cls, channel: _aio.Channel) -> TrafficServiceAsyncStub: ...
     GetPolicy: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.GetPolicyRequest, _traffic_pb2.GetPolicyResponse]
     """Tells where the calls of a service go, and which entry says so."""
+    ListPolicies: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.ListPoliciesRequest, _traffic_pb2.ListPoliciesResponse]
+    """Lists the policies of all services of which anybody wrote something, in the order of their names."""
     ListRefusals: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.ListRefusalsRequest, _traffic_pb2.ListRefusalsResponse]
     """Lists what people wrote and no client could follow, so that it is left out, in the order of service and subject."""
     CheckEntries: _grpc.UnaryUnaryMultiCallable[_traffic_pb2.CheckEntriesRequest, _traffic_pb2.CheckEntriesResponse]
@@ -76,6 +78,8 @@ class TrafficServiceAsyncStub(TrafficServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetPolicy: _aio.UnaryUnaryMultiCallable[_traffic_pb2.GetPolicyRequest, _traffic_pb2.GetPolicyResponse]  # type: ignore[assignment]
     """Tells where the calls of a service go, and which entry says so."""
+    ListPolicies: _aio.UnaryUnaryMultiCallable[_traffic_pb2.ListPoliciesRequest, _traffic_pb2.ListPoliciesResponse]  # type: ignore[assignment]
+    """Lists the policies of all services of which anybody wrote something, in the order of their names."""
     ListRefusals: _aio.UnaryUnaryMultiCallable[_traffic_pb2.ListRefusalsRequest, _traffic_pb2.ListRefusalsResponse]  # type: ignore[assignment]
     """Lists what people wrote and no client could follow, so that it is left out, in the order of service and subject."""
     CheckEntries: _aio.UnaryUnaryMultiCallable[_traffic_pb2.CheckEntriesRequest, _traffic_pb2.CheckEntriesResponse]  # type: ignore[assignment]
@@ -115,6 +119,14 @@ class TrafficServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_traffic_pb2.GetPolicyResponse, _abc.Awaitable[_traffic_pb2.GetPolicyResponse]]:
         """Tells where the calls of a service go, and which entry says so."""
+
+    @_abc_1.abstractmethod
+    def ListPolicies(
+        self,
+        request: _traffic_pb2.ListPoliciesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_traffic_pb2.ListPoliciesResponse, _abc.Awaitable[_traffic_pb2.ListPoliciesResponse]]:
+        """Lists the policies of all services of which anybody wrote something, in the order of their names."""
 
     @_abc_1.abstractmethod
     def ListRefusals(
