@@ -58,7 +58,8 @@ class Planning:
     def _names(self) -> list[str]:
         """The services that have instances, or of which somebody wrote where their calls go; or for whom it was so."""
         known = {name for made in self._made.values() for name in made}
-        return sorted(self._mesh.services.keys() | self._mesh.entries.chains.keys() | known)
+        entries = self._mesh.entries
+        return sorted(self._mesh.services.keys() | entries.chains.keys() | entries.broken_chains.keys() | known)
 
     def _make(self, audience: Audience, name: str) -> Planned:
         made = self._made[audience]
@@ -71,10 +72,12 @@ class Planning:
 
 def _changed(before: Mesh, after: Mesh) -> frozenset[str]:
     """Name the services of which the instances, or what is written about them alone, changed."""
-    return differ(before.services, after.services) | differ(before.entries.chains, after.entries.chains)
+    was, now = before.entries, after.entries
+    written = differ(was.chains, now.chains) | differ(was.broken_chains, now.broken_chains)
+    return written | differ(before.services, after.services)
 
 
 def _shared(mesh: Mesh) -> tuple[object, ...]:
     """Give what the plans of all services may depend on."""
     entries = mesh.entries
-    return (entries.selected, entries.broken_filters, entries.defaults, entries.extras)
+    return (entries.selected, entries.broken_filters, entries.defaults, entries.extras, entries.broken_extras)

@@ -14,6 +14,8 @@ class Entries:
 
     chains: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: EMPTY)
     """By service: the compiled discovery chain, the value of `Chain` in `GET /v1/discovery-chain/:service`."""
+    broken_chains: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """By service: why the source can't compile its chain. In `chains` is then what it compiled last, if it ever did."""
     selected: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=lambda: EMPTY)
     """By service and filter: the ids of the instances that the filter of a subset selects, healthy or not."""
     broken_filters: Mapping[tuple[str, str], str] = field(default_factory=lambda: EMPTY)
@@ -22,3 +24,5 @@ class Entries:
     """By service: its `service-defaults`, of which `UpstreamConfig` speaks of the services that it calls."""
     extras: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """By key below `gossamer/`, without that prefix: the text of the value, which is to be JSON."""
+    broken_extras: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    """By key as above: why the value can't be taken for a text."""

@@ -43,8 +43,11 @@ def plan(
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"expected what Consul 1.22 answers to /v1/discovery-chain/{service}, found something else: {error!r}"
         refusals.say(f"discovery chain of {service}", reason)
-    if refusals.found:
+    broken = mesh.entries.broken_chains.get(service)
+    if refusals.found or (broken and service not in mesh.entries.chains):
         chosen = last_good or shape(service, repeatable, Entries(), audience, Refusals(service))
+    if broken:
+        refusals.say(f"discovery chain of {service}", f"Consul can't compile it: {broken}")
     filled = tuple(_fill(aim, mesh, chosen, audience, refusals) for aim in chosen.aims)
     return Planned(Plan(service=service, routes=chosen.routes, clusters=filled), tuple(refusals.found), chosen)
 

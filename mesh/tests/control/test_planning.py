@@ -62,6 +62,13 @@ def test_a_service_whose_calls_go_to_another_is_planned_again_with_it(planning):
     assert made(planning, mesh(entries, catalog=5, orders=2), CONTRACTS) == {WEB: expected, CART: expected}
 
 
+def test_a_service_whose_chain_broke_is_planned_again_and_no_other(planning):
+    broken = Entries(broken_chains={"orders": "circular", "unknown": "circular"})
+    expected = ["orders", "unknown"]
+    assert made(planning, mesh(broken, catalog=1, orders=2), CONTRACTS) == {WEB: expected, CART: expected}
+    assert {refusal.subject for refusal in planning.refusals} == {f"discovery chain of {name}" for name in expected}
+
+
 def test_contracts_and_what_all_depend_on_have_everything_planned_again(planning):
     everything = {WEB: ["catalog", "orders"], CART: ["catalog", "orders"]}
     contracts = Contracts(repeatable={"shop.Catalog": ("/shop.Catalog/Get",)})

@@ -310,3 +310,21 @@ def test_a_chain_that_is_none_is_told_and_ends_nothing():
     result = planned({"Protocol": "grpc", "StartNode": "x", "Nodes": {"x": {"Type": "router"}}})
     assert list(reasons(result)) == ["discovery chain of catalog"]
     assert clusters(result) == {"catalog": [[1, 2]]}
+
+
+def test_a_chain_that_consul_can_not_compile_stays_what_it_was_and_the_reason_is_told():
+    kept = chain(f"resolver:{B[0]}", resolver(B[0]), B)
+    result = planned(kept, broken_chains={"catalog": "detected circular resolver redirect"})
+    assert result.plan.routes[-1].to == (Share(cluster="catalog/b"),)
+    reason = "Consul can't compile it: detected circular resolver redirect"
+    assert reasons(result) == {"discovery chain of catalog": reason}
+
+
+def test_a_chain_that_consul_could_never_compile_leaves_the_last_good_policy():
+    services = [Service.of("catalog", [Instance(id="1", host="10.0.0.1", port=1)])]
+    last_good = planned(chain(f"resolver:{B[0]}", resolver(B[0]), B)).shape
+    broken = Mesh.of(services, Entries(broken_chains={"catalog": "circular"}, selected=SELECTED))
+    assert plan("catalog", broken, CONTRACTS, CALLER, last_good).plan.routes[-1].to == (Share(cluster="catalog/b"),)
+    result = plan("catalog", broken, CONTRACTS, CALLER)
+    assert result.plan.routes[-1].to == (Share(cluster="catalog"),)
+    assert reasons(result) == {"discovery chain of catalog": "Consul can't compile it: circular"}
