@@ -30,6 +30,8 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print the stack as 
                 progress.say("stopping what was started")
                 start.stop(StateFolder(workspace.settings.state))
             raise
+        for left in settled.entries_left:
+            progress.say(f"note: {left}")
     broken = [each for each in settled.processes if is_broken(each)]
     if fresh and any(not each.service for each in broken):
         show.troubles(broken)
@@ -38,6 +40,9 @@ def up(as_json: Annotated[bool, typer.Option("--json", help="Print the stack as 
     _report(workspace, broken, as_json=as_json, took=time.monotonic() - began)
     if broken:
         raise Problem(f"{_names(broken)} can't be brought up; the rest runs. Mend it and run gossamer up again")
+    if settled.entries_refused:
+        lines = "\n".join(settled.entries_refused)
+        raise Problem(f"all runs, but Consul does not take these entries; mend them and run gossamer up again\n{lines}")
 
 
 def _report(workspace: Workspace, broken: list[pb.Process], *, as_json: bool, took: float) -> None:

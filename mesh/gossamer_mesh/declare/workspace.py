@@ -8,10 +8,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from google.protobuf.message import DecodeError
 
 from gossamer_mesh.declare import document as documents
+from gossamer_mesh.declare import entry as entries
 from gossamer_mesh.declare import kit as kits
 from gossamer_mesh.declare import service as services
 from gossamer_mesh.declare import settings as settings_
 from gossamer_mesh.declare.document import Document, Mistake
+from gossamer_mesh.declare.entry import Entry
 from gossamer_mesh.declare.kit import Kit
 from gossamer_mesh.declare.service import Service
 from gossamer_mesh.declare.settings import Settings
@@ -31,12 +33,13 @@ class DeclarationProblem(ConfigurationProblem):
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """A checkout: where it is, its settings, its services and kits by name, and the image of its contracts."""
+    """A checkout: where it is, its settings, its services and kits by name, its traffic policy, its contracts."""
 
     root: Path
     settings: Settings
     services: dict[str, Service]
     kits: dict[str, Kit]
+    entries: tuple[Entry, ...]
 
     @property
     def image(self) -> Path:
@@ -84,11 +87,17 @@ def load(root: Path, environment: Mapping[str, str] | None = None) -> Workspace:
     found = [(each, services.read(each, (root / each.file).parent)) for each in service_documents]
     known_kits = {kit.folder.name: kit for kit in found_kits}
     _check(found, known_kits, _contracts(root, main))
-    mistakes = [mistake for each in (main, *kit_documents, *service_documents) for mistake in each.mistakes]
+    found_entries = list(entries.read(root))
+    documents_ = (main, *kit_documents, *service_documents, *(document for document, _ in found_entries))
+    mistakes = [mistake for each in documents_ for mistake in each.mistakes]
     if mistakes:
         raise DeclarationProblem(mistakes)
     return Workspace(
-        root=root, settings=settings, kits=known_kits, services={service.name: service for _, service in found}
+        root=root,
+        settings=settings,
+        kits=known_kits,
+        services={service.name: service for _, service in found},
+        entries=tuple(entry for _, entry in found_entries),
     )
 
 

@@ -38,6 +38,11 @@ class StateFolder:
         return self.path / "traces.db"
 
     @property
+    def entries(self) -> Path:
+        """What the stack has written of Consul's entries."""
+        return self.path / "entries.json"
+
+    @property
     def _lock(self) -> Path:
         """Locked by the supervisor as long as it runs; holds the path of its socket."""
         return self.path / "supervisor.lock"
@@ -76,7 +81,13 @@ class StateFolder:
         for folder in (self.logs, self.programs, self._run, self.path / "consul", self.path / "postgres"):
             if folder.is_dir():
                 shutil.rmtree(folder)
-        for file in (self._lock, self.path / "starting.lock", *self.path.glob(f"{self.traces.name}*"), self._mark):
+        for file in (
+            self._lock,
+            self.path / "starting.lock",
+            self.entries,
+            *self.path.glob(f"{self.traces.name}*"),
+            self._mark,
+        ):
             file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()

@@ -122,6 +122,8 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             processes=map(message, supervisor.processes),
             stopping=supervisor.stopping,
             addresses=addresses,
+            entries_left=supervisor.entries.left,
+            entries_refused=supervisor.entries.refused,
         )
 
 

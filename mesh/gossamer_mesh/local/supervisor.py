@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from gossamer_mesh.declare import Service, Settings, Workspace, load
 from gossamer_mesh.errors import Problem, UnknownName
-from gossamer_mesh.local import build, launch, parts, ports, ready
+from gossamer_mesh.local import build, entries, launch, parts, ports, ready
 from gossamer_mesh.local.build import Recipe
 from gossamer_mesh.local.folder import StateFolder
 from gossamer_mesh.local.launch import HOST, Addresses
@@ -63,6 +63,9 @@ class Supervisor:
         self._built: dict[str, asyncio.Task[str]] = {}
         self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
         self._code = self._born_of = build.fingerprint(root, OWN_CODE)
+        self.entries = entries.Outcome()
+        """What of the declared traffic policy Consul does not hold as it is declared."""
+        self._bringing = asyncio.Lock()
         self._changing = asyncio.Lock()
         self._rolling: asyncio.Task[None] | None = None
         self._reserved = ports.Reserved()
@@ -109,7 +112,7 @@ class Supervisor:
         self._workspace = workspace
         self._start_parts(workspace)
         self._begin_instances(workspace)
-        for process in self.instances.values():
+        for process in (self.parts["control"], *self.instances.values()):
             if process.pid:
                 process.note(CHECKED)
         self._rolling = asyncio.create_task(self._catch_up(workspace))
@@ -233,6 +236,8 @@ class Supervisor:
             # The control plane serves once it has read Consul, and Consul may have to be built first.
             if name == "control" and "consul" in self.parts:
                 await self.parts["consul"].serving.wait()
+            if name == "control":
+                await self._bring_entries()  # before any instance is called
             try:
                 await asyncio.wait_for(ready.serving(address), STARTS_WITHIN_S)
             except TimeoutError:
@@ -296,6 +301,7 @@ class Supervisor:
         """
         async with self._changing:
             await self._end_surplus(workspace)
+        await self._bring_entries_again()
         await self._replace_parts()
         broken: dict[str, str] = {}  # service -> why its first instance could not be replaced
         for process in [each for each in self.instances.values() if each.pid]:
@@ -311,6 +317,24 @@ class Supervisor:
             except Exception as error:  # noqa: BLE001 - whatever it is, a person must see it
                 process.note(f"{NOT_REPLACED}: {error}")
                 broken[service] = f"{name} does not run with what is new"
+
+    async def _bring_entries_again(self) -> None:
+        """Bring Consul what is declared now. Before the control plane serves, its start does it."""
+        control = self.parts["control"]
+        if control.serving.is_set():
+            try:
+                await self._bring_entries()
+            except Problem as problem:
+                control.note(f"{NOT_REPLACED}: {problem}")
+                return
+        if control.pid:
+            control.note("")
+
+    async def _bring_entries(self) -> None:
+        async with self._bringing:
+            wanted = self._workspace.entries if self._workspace else ()
+            self.entries = await entries.bring(wanted, self.addresses.consul, self.folder.entries)
+        self.changed()
 
     async def _replace_parts(self) -> None:
         """Start the parts that are written here anew when their code has changed."""

@@ -253,9 +253,13 @@ type Stack struct {
 	// Whether it is ending.
 	Stopping bool `protobuf:"varint,3,opt,name=stopping,proto3" json:"stopping,omitempty"`
 	// Where each part can be reached, by the name of the port, for example "control" to "127.0.0.1:18000".
-	Addresses     map[string]string `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Addresses map[string]string `protobuf:"bytes,4,rep,name=addresses,proto3" json:"addresses,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// What of the declared traffic policy Consul holds as somebody else wrote it, a line each.
+	EntriesLeft []string `protobuf:"bytes,5,rep,name=entries_left,json=entriesLeft,proto3" json:"entries_left,omitempty"`
+	// What of it Consul does not take, a line each with its reason.
+	EntriesRefused []string `protobuf:"bytes,6,rep,name=entries_refused,json=entriesRefused,proto3" json:"entries_refused,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *Stack) Reset() {
@@ -312,6 +316,20 @@ func (x *Stack) GetStopping() bool {
 func (x *Stack) GetAddresses() map[string]string {
 	if x != nil {
 		return x.Addresses
+	}
+	return nil
+}
+
+func (x *Stack) GetEntriesLeft() []string {
+	if x != nil {
+		return x.EntriesLeft
+	}
+	return nil
+}
+
+func (x *Stack) GetEntriesRefused() []string {
+	if x != nil {
+		return x.EntriesRefused
 	}
 	return nil
 }
@@ -962,12 +980,14 @@ const file_gossamer_local_v1_stack_proto_rawDesc = "" +
 	"\n" +
 	"last_lines\x18\n" +
 	" \x03(\tR\tlastLines\x12\x1a\n" +
-	"\blanguage\x18\v \x01(\tR\blanguage\"\xf6\x01\n" +
+	"\blanguage\x18\v \x01(\tR\blanguage\"\xc2\x02\n" +
 	"\x05Stack\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x128\n" +
 	"\tprocesses\x18\x02 \x03(\v2\x1a.gossamer.local.v1.ProcessR\tprocesses\x12\x1a\n" +
 	"\bstopping\x18\x03 \x01(\bR\bstopping\x12E\n" +
-	"\taddresses\x18\x04 \x03(\v2'.gossamer.local.v1.Stack.AddressesEntryR\taddresses\x1a<\n" +
+	"\taddresses\x18\x04 \x03(\v2'.gossamer.local.v1.Stack.AddressesEntryR\taddresses\x12!\n" +
+	"\fentries_left\x18\x05 \x03(\tR\ventriesLeft\x12'\n" +
+	"\x0fentries_refused\x18\x06 \x03(\tR\x0eentriesRefused\x1a<\n" +
 	"\x0eAddressesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x11\n" +

@@ -61,7 +61,7 @@ class Process(_message.Message):
     def __init__(self, name: _Optional[str] = ..., service: _Optional[str] = ..., state: _Optional[_Union[ProcessState, str]] = ..., detail: _Optional[str] = ..., address: _Optional[str] = ..., pid: _Optional[int] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., restarts: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., last_lines: _Optional[_Iterable[str]] = ..., language: _Optional[str] = ...) -> None: ...
 
 class Stack(_message.Message):
-    __slots__ = ("name", "processes", "stopping", "addresses")
+    __slots__ = ("name", "processes", "stopping", "addresses", "entries_left", "entries_refused")
     class AddressesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -73,11 +73,15 @@ class Stack(_message.Message):
     PROCESSES_FIELD_NUMBER: _ClassVar[int]
     STOPPING_FIELD_NUMBER: _ClassVar[int]
     ADDRESSES_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_LEFT_FIELD_NUMBER: _ClassVar[int]
+    ENTRIES_REFUSED_FIELD_NUMBER: _ClassVar[int]
     name: str
     processes: _containers.RepeatedCompositeFieldContainer[Process]
     stopping: bool
     addresses: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ..., stopping: _Optional[bool] = ..., addresses: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    entries_left: _containers.RepeatedScalarFieldContainer[str]
+    entries_refused: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., processes: _Optional[_Iterable[_Union[Process, _Mapping]]] = ..., stopping: _Optional[bool] = ..., addresses: _Optional[_Mapping[str, str]] = ..., entries_left: _Optional[_Iterable[str]] = ..., entries_refused: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GetStackRequest(_message.Message):
     __slots__ = ()
