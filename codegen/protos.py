@@ -5,7 +5,7 @@
 
 Owns every file below gen/ except those named in KEPT. A file is written only when its bytes change, so
 nothing downstream rebuilds for nothing; a stub whose contract is gone is removed. What was generated from
-what is remembered in .gossamer/, so a second run starts no tool.
+what is remembered in gen/.fingerprint, so a second run starts no tool.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from gossamer_mesh.local import parts
 
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
-STAMP = ROOT / ".gossamer" / "protos.sha256"
+STAMP = GEN / ".fingerprint"
 KEPT = {"python/pyproject.toml"}
 IMAGE = "contracts.binpb"
 BIN = ROOT / ".venv" / "bin"
@@ -52,7 +52,6 @@ def main() -> int:
             return 1 if changed else 0
         for name in changed:
             replace(out / "gen" / name, GEN / name)
-    STAMP.parent.mkdir(exist_ok=True)
     STAMP.write_text(fingerprint())
     print(f"protos   {len(changed)} files written" if changed else "protos   nothing has changed")
     return 0
@@ -83,11 +82,11 @@ def differences(new: Path, old: Path) -> list[str]:
 
 
 def files(folder: Path) -> set[str]:
-    """Name the files below a folder, caches left out."""
+    """Name the files below a folder, caches and what is remembered left out."""
     return {
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and path != STAMP
     }
 
 

@@ -63,6 +63,13 @@ def test_a_second_run_changes_nothing_and_starts_no_tool(checkout: Path) -> None
     assert before == {path: path.stat().st_mtime_ns for path in (checkout / "gen").rglob("*") if path.is_file()}
 
 
+def test_it_leaves_the_state_folder_to_the_stack(checkout: Path) -> None:
+    """A folder with other files in it is refused by `up`."""
+    (checkout / STUB).unlink()
+    assert generate(checkout).stdout == "protos   1 files written\n"
+    assert not (checkout / ".gossamer").exists()
+
+
 def test_a_stub_that_was_edited_by_hand_is_found_and_put_right(checkout: Path) -> None:
     assert generate(checkout).returncode == 0
     (checkout / STUB).write_text((checkout / STUB).read_text() + "# edited\n")
