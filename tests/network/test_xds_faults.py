@@ -4,66 +4,21 @@ Each protection has its control: the same fault with the protection off costs ca
 """
 
 import asyncio
-import contextlib
 import signal
 import time
 
-import grpc
 import pytest
-from google.protobuf.duration_pb2 import Duration
-from harness.client import Client
 from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.instance import CONTRACT, Instance
-
-from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, GetStatusResponse
-from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+from harness.running import Mesh, failures, running, seconds, splitter, subsets
 
 
-class Mesh:
-    """Two instances of one service in a Consul, a control plane and a client that calls them."""
-
-    def __init__(self, consul, control, client, instances):
-        self.consul, self.control, self.client, self.instances = consul, control, client, instances
-
-    async def register(self):
-        for instance in self.instances:
-            await self.consul.register("shop", f"shop-{instance.name}", instance.address, contracts=[CONTRACT])
-
-    async def status(self) -> GetStatusResponse:
-        async with grpc.aio.insecure_channel(self.control.address) as channel:
-            return await MeshServiceStub(channel).GetStatus(GetStatusRequest(), timeout=5)
-
-    async def until(self, condition, what, within=15.0):
-        try:
-            async with asyncio.timeout(within):
-                while not condition(status := await self.status()):
-                    await asyncio.sleep(0.02)
-        except TimeoutError as error:
-            raise AssertionError(f"not {what} after {within} s:\n{status}") from error
-
-
-@contextlib.asynccontextmanager
-async def running(folder, *options):
-    async with (
-        Consul(folder / "consul") as consul,
-        ControlPlane(folder / "control", consul.url, *options) as control,
-        Client(control.bootstrap(), folder / "client.log") as client,
-        Instance("a") as a,
-        Instance("b") as b,
-    ):
-        mesh = Mesh(consul, control, client, (a, b))
-        await mesh.register()
-        await client.until("shop", "ab")
-        yield mesh
-
-
-def failures(answers):
-    return {answer: count for answer, count in answers.items() if answer.startswith("!")}
-
-
-def seconds(duration: Duration) -> float:
-    return duration.ToTimedelta().total_seconds()
+async def gone(mesh):
+    """Wait until no instance gets calls."""
+    async with asyncio.timeout(15):
+        while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
+            pass
 
 
 async def test_calls_go_on_while_the_control_plane_is_killed_and_started_again(tmp_path):
@@ -118,10 +73,51 @@ async def test_control_without_a_second_look_consul_that_comes_back_empty_costs_
     async with running(tmp_path, "--second-look", "0") as mesh:
         await mesh.client.start_load("shop")
         await mesh.consul.restart(empty=True)
-        async with asyncio.timeout(15):
-            while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
-                pass
+        await gone(mesh)
         assert "!UNAVAILABLE" in failures(await mesh.client.stop_load())
+
+
+async def test_a_split_that_an_empty_consul_forgot_holds_while_instances_register_again(tmp_path):
+    async with running(tmp_path, "--second-look", "20") as mesh:
+        await mesh.write(subsets("shop"), splitter("shop", a=100, b=0))
+        await mesh.client.until("shop", "a")
+        await mesh.client.start_load("shop")
+        await mesh.consul.restart(empty=True)
+        await mesh.until(lambda status: status.held_removals, "held")
+        await mesh.register()
+        await mesh.until(lambda status: not status.held_removals, "at rest")
+        assert (await mesh.client.stop_load()).keys() == {"a"}
+
+
+async def test_control_without_a_second_look_a_split_that_an_empty_consul_forgot_is_gone_at_once(tmp_path):
+    async with running(tmp_path, "--second-look", "0") as mesh:
+        await mesh.write(subsets("shop"), splitter("shop", a=100, b=0))
+        await mesh.client.until("shop", "a")
+        await mesh.consul.restart(empty=True)
+        await mesh.register()
+        await mesh.client.until("shop", "ab")
+
+
+async def test_a_split_that_an_empty_consul_still_lacks_at_the_second_look_is_gone(tmp_path):
+    async with running(tmp_path, "--second-look", "1") as mesh:
+        await mesh.write(subsets("shop"), splitter("shop", a=100, b=0))
+        await mesh.client.until("shop", "a")
+        await mesh.consul.restart(empty=True)
+        await mesh.register()
+        await mesh.client.until("shop", "ab")
+
+
+async def test_a_subset_whose_instances_all_leave_at_once_keeps_them_until_the_second_look(tmp_path):
+    async with running(tmp_path, "--second-look", "3", names="abc") as mesh:
+        chosen = {"some": {"Filter": "Service.Meta.version != c"}}
+        await mesh.write(subsets("shop", DefaultSubset="some", Subsets=chosen))
+        await mesh.client.until("shop", "ab")
+        await mesh.client.start_load("shop", every=0.002)
+        for instance in mesh.instances:
+            await mesh.consul.deregister(f"shop-{instance.name}")
+        await mesh.until(lambda status: status.held_removals, "held")
+        assert (await mesh.client.stop_load()).keys() == {"a", "b"}
+        await gone(mesh)
 
 
 async def test_instances_that_do_not_register_again_leave_after_the_second_look(tmp_path):
@@ -129,9 +125,7 @@ async def test_instances_that_do_not_register_again_leave_after_the_second_look(
         await mesh.consul.restart(empty=True)
         await mesh.until(lambda status: status.held_removals, "held")
         began = time.monotonic()
-        async with asyncio.timeout(15):
-            while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
-                pass
+        await gone(mesh)
         assert time.monotonic() - began >= 1
         await mesh.register()
         await mesh.client.until("shop", "ab")

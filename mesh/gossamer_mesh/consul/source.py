@@ -24,6 +24,9 @@ OWN = "consul"
 NAMES_WAIT = 2
 """Seconds that the query over names blocks: it is also how a silent agent is noticed, and what keeps the age low."""
 
+LOSSES_OF_STEP = 3
+"""How often a service is read anew because its subsets changed meanwhile, before they are told as they are."""
+
 LOOKS = 4
 """How many services a second look reads at once. The watch has a connection for each already, and agents count them."""
 
@@ -127,10 +130,20 @@ class _Epoch:
     async def _follow_service(self, name: str) -> None:
         query = BlockingQuery[Service | None]()
         limit = bucket()
+        told, missteps = -1, 0
         while True:
             index, service = await _read(self._client, name, query, limit)
-            if query.answered(index, service) or name not in self._services:
-                self._services[name] = service
+            if not query.answered(index, service) and index == told:
+                continue
+            selections = await self._traffic.select(name)
+            newest = max((found.modified for found in selections.values()), default=0)
+            if service and newest > index and missteps < LOSSES_OF_STEP:
+                missteps += 1  # the next answer comes at once
+                continue
+            told, missteps = index, 0
+            changed = name not in self._services or self._services[name] != service
+            self._services[name] = service
+            if self._traffic.take(selections) or changed:
                 self._tell()
 
     def _tell(self) -> None:

@@ -8,7 +8,12 @@ them too. That reading only confirms what is missing: what is believed otherwise
 What counts as many, of one service or of the whole mesh, within `window` seconds:
 - all of them, if they were at least two; or
 - at least half of them, if that is at least `SMALL` instances.
-After the source lost its memory (`restarted`), whatever is missing counts.
+All of a subset that calls may go to count as much as all of a service.
+
+After the source lost its memory (`restarted`), whatever is missing counts, also of what people wrote about traffic:
+the calls of a service whose splitter was forgotten must not go to the version that was to get none. What the source
+still lacks when the second look is due is believed to be gone. At any other time entries are never held: who deletes
+one means it.
 
 What is never held:
 - one crashed instance of two, or the only one: it is not a mass, and its callers must not wait;
@@ -19,9 +24,10 @@ What is never held:
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from gossamer_mesh.discovery.held_entries import HeldEntries
 from gossamer_mesh.discovery.peak import Peak
 from gossamer_mesh.model import Health, Instance, Mesh, Service
 from gossamer_mesh.model.difference import differ
@@ -80,6 +86,10 @@ class SecondLook:
     _let_go: dict[Key, float] = field(default_factory=dict)
     """What was lost and believed to be gone, and when; only of the window."""
     _held: dict[Key, _Hold] = field(default_factory=dict)
+    _entries: HeldEntries = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._entries = HeldEntries(self.window)
 
     def decide(self, reading: Mesh, now: float, *, restarted: bool = False) -> Decision:
         """Decide what to believe after a reading, made at `now` (seconds of any steady clock).
@@ -94,9 +104,11 @@ class SecondLook:
         self._recover(read, now)
         before = {(name, id_): each for name in names for id_, each in self._believed.get(name, {}).items()}
         lost = {key for key in before.keys() - self._held.keys() if _is_lost(read, key)}
-        suspects = lost if restarted else self._suspects(lost, now)
+        suspects = lost if restarted else self._suspects(lost, read, now)
         self._held.update({key: _Hold(before[key], now) for key in suspects})
         self._let_go.update(dict.fromkeys(lost - suspects, now))
+        if restarted:
+            self._entries.since = now
         return self._conclude(names, now)
 
     def confirm(self, look: Mesh, began: float, now: float) -> Decision:
@@ -113,6 +125,8 @@ class SecondLook:
                 del self._held[key]
             else:
                 self._held[key] = _Hold(hold.instance, now)
+        if self._entries.since is not None and began >= self._entries.since + self.delay:
+            self._entries.since = None
         return self._conclude(names, now)
 
     @property
@@ -122,6 +136,7 @@ class SecondLook:
     def _conclude(self, names: Iterable[str], now: float) -> Decision:
         """Believe the reading with what is held put back, which differs from what was believed in these services."""
         mesh = _put_back(self._reading, self._held)
+        mesh = replace(mesh, entries=self._entries.believe(mesh.entries, self._held.keys(), now))
         for name in names:
             self._believed[name] = {each.id: each for each in _instances(mesh, name) if each.callable}
             self._note(name, len(self._believed[name]), now)
@@ -137,18 +152,23 @@ class SecondLook:
         self._held = {key: hold for key, hold in self._held.items() if _is_lost(read, key)}
         self._let_go = {key: when for key, when in self._let_go.items() if _is_lost(read, key) and when > begin}
 
-    def _suspects(self, lost: set[Key], now: float) -> set[Key]:
-        """Find which of the newly lost instances belong to a mass, of the mesh or of their service."""
+    def _suspects(self, lost: set[Key], read: dict[Key, Instance], now: float) -> set[Key]:
+        """Find which of the newly lost instances belong to a mass, of the mesh, of their service or of a subset."""
         if not lost:
             return lost
-        gone = _count(lost | self._let_go.keys() | self._held.keys())
+        all_gone = lost | self._let_go.keys() | self._held.keys()
+        gone = _count(all_gone)
         if _is_mass(lost=gone.total(), before=self._peaks[""].most(now), after=sum(self._shown.values())):
             return lost
-        return {
+        of_services = {
             (service, id_)
             for service, id_ in lost
             if _is_mass(lost=gone[service], before=self._peaks[service].most(now), after=self._shown[service])
         }
+        left = {key for key, instance in read.items() if instance.callable}
+        subsets = (members for service in _count(lost) for members in self._entries.members(service, now))
+        emptied = (members for members in subsets if len(members & all_gone) > 1 and members.isdisjoint(left))
+        return of_services.union(*(members & lost for members in emptied))
 
     def _report(self) -> tuple[Held, ...]:
         held, left = _count(self._held), self._shown
@@ -157,7 +177,10 @@ class SecondLook:
         )
 
     def _look_at(self) -> float | None:
-        return min((hold.since + self.delay for hold in self._held.values()), default=None)
+        since = [hold.since for hold in self._held.values()]
+        if self._entries.since is not None:
+            since.append(self._entries.since)
+        return min(since) + self.delay if since else None
 
 
 def _is_mass(*, lost: int, before: int, after: int) -> bool:

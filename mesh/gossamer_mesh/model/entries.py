@@ -1,7 +1,7 @@
 """What people have written about traffic, as the source gave it: read, compared, and not understood here."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
 
@@ -26,3 +26,9 @@ class Entries:
     """By key below `gossamer/`, without that prefix: the text of the value, which is to be JSON."""
     broken_extras: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """By key as above: why the value can't be taken for a text."""
+
+    def remembering(self, earlier: "Entries") -> "Entries":
+        """Add what an earlier reading had and this one lacks, key by key."""
+        return Entries(
+            **{each.name: {**getattr(earlier, each.name), **getattr(self, each.name)} for each in fields(self)}
+        )

@@ -1,7 +1,7 @@
 """Which removals wait for a second look, which never do, and how the wait ends. Times are given, nothing waits."""
 
 from gossamer_mesh.discovery.second_look import Held, SecondLook
-from gossamer_mesh.model import Health, Instance, Mesh, Service
+from gossamer_mesh.model import Entries, Health, Instance, Mesh, Service
 
 
 def instance(id_, health=Health.PASSING):
@@ -206,3 +206,66 @@ def test_what_drained_shortly_before_does_not_make_a_crash_a_mass():
     second_look = believing(catalog="c1 c2 c3 c4")
     second_look.decide(mesh(catalog="c1 c2 c3~ c4~"), 1)
     assert shown(second_look.decide(mesh(catalog="c1 c2!"), 1.5)) == "c1"
+
+
+V1 = ("catalog", "Service.Meta.version == v1")
+
+
+def written(instances="c1 c2", **entries):
+    return Mesh.of(mesh(catalog=instances).services.values(), Entries(**entries))
+
+
+def test_what_people_wrote_is_held_when_a_restarted_source_lacks_it():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written(chains={"catalog": {"old": 1}, "tax": {"old": 2}}, extras={"faults/tax": "[]"}), 0)
+    decision = second_look.decide(written(chains={"catalog": {"new": 1}}), 1, restarted=True)
+    assert decision.mesh.entries.chains == {"catalog": {"new": 1}, "tax": {"old": 2}}
+    assert decision.mesh.entries.extras == {"faults/tax": "[]"}
+    assert decision.look_at == 9
+    assert second_look.decide(written(chains={}), 2).mesh.entries.chains == {"catalog": {"new": 1}, "tax": {"old": 2}}
+
+
+def test_what_people_deleted_is_gone_at_once():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written(chains={"catalog": {}}), 0)
+    decision = second_look.decide(written(), 1)
+    assert (decision.mesh.entries.chains, decision.look_at) == ({}, None)
+
+
+def test_what_people_wrote_is_let_go_when_it_is_still_missing_at_the_second_look():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written(chains={"catalog": {}}), 0)
+    second_look.decide(written(), 1, restarted=True)
+    assert second_look.confirm(written(), 8.5, 9.5).mesh.entries.chains == {"catalog": {}}
+    decision = second_look.confirm(written(), 9, 10)
+    assert (decision.mesh.entries.chains, decision.look_at) == ({}, None)
+
+
+def test_what_was_written_again_is_no_longer_held():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written(chains={"catalog": {}}), 0)
+    second_look.decide(written(), 1, restarted=True)
+    assert second_look.decide(written(chains={"catalog": {"new": 1}}), 2).look_at is None
+    assert second_look.decide(written(), 3).mesh.entries.chains == {}
+
+
+def test_held_instances_stay_in_the_subsets_that_they_were_in():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written("c1 c2 c3", selected={V1: frozenset({"c1", "c2"})}), 0)
+    held = second_look.decide(written("", selected={V1: frozenset()}), 1)
+    assert held.mesh.entries.selected == {V1: {"c1", "c2"}}
+    assert second_look.confirm(written(""), 9, 9).mesh.entries.selected == {V1: frozenset()}
+
+
+def test_the_last_of_a_subset_is_held_when_the_subset_had_two():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written("c1 c2 c3", selected={V1: frozenset({"c1", "c2"})}), 0)
+    second_look.decide(written("c2 c3", selected={V1: frozenset({"c2"})}), 1)
+    decision = second_look.decide(written("c3", selected={V1: frozenset()}), 1.5)
+    assert (shown(decision), decision.mesh.entries.selected) == ("c2 c3", {V1: {"c2"}})
+
+
+def test_one_of_a_subset_leaves_at_once():
+    second_look = SecondLook(delay=8, window=3)
+    second_look.decide(written("c1 c2 c3", selected={V1: frozenset({"c1"})}), 0)
+    assert shown(second_look.decide(written("c2 c3", selected={V1: frozenset()}), 1)) == "c2 c3"
