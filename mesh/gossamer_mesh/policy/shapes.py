@@ -134,7 +134,8 @@ class _Walk:
         )
         shares: dict[str, int] = {}
         timeouts, hashed = [defaults.timeout], []
-        for leg in legs:
+        for index, leg in enumerate(legs):
+            self._refuse_headers(leg, f"service-splitter/{_owner(node)} Splits[{index}]")
             resolver = self._node(leg["NextNode"])
             if not (weight := round(leg.get("Weight", 0) * (WHOLE / 100))):
                 continue
@@ -152,6 +153,11 @@ class _Walk:
             hash_on=next(filter(None, hashed), ()),
             source=source,
         )
+
+    def _refuse_headers(self, leg: Mapping[str, Any], subject: str) -> None:
+        for field in ("RequestHeaders", "ResponseHeaders"):
+            if (leg.get("Definition") or {}).get(field):
+                self._refusals.say(f"{subject}.{field}", "gRPC clients can't do it: remove it")
 
     def _resolve(self, node: Mapping[str, Any]) -> str:
         """Note the cluster of a resolver and give its name."""

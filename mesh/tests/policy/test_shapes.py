@@ -102,6 +102,13 @@ def test_a_weight_of_zero_is_no_share():
     assert planned(chain("splitter:catalog", nodes, A, B)).plan.routes[-1].to == (Share(cluster="catalog/a"),)
 
 
+def test_a_split_that_changes_headers_is_refused():
+    nodes = {**splitter("catalog", (100, A[0]), (0, B[0])), **resolver(A[0]), **resolver(B[0])}
+    nodes["splitter:catalog"]["Splits"][0]["Definition"] = {"RequestHeaders": {"Set": {"x-arm": "a"}}}
+    result = planned(chain("splitter:catalog", nodes, A, B))
+    assert list(reasons(result)) == ["service-splitter/catalog Splits[0].RequestHeaders"]
+
+
 def test_a_method_that_may_be_repeated_is_tried_again_wherever_its_calls_go():
     nodes = {**splitter("catalog", (50, A[0]), (50, B[0])), **resolver(A[0]), **resolver(B[0])}
     first, rest = planned(chain("splitter:catalog", nodes, A, B)).plan.routes
@@ -246,6 +253,7 @@ def test_what_holds_for_all_services_can_be_written():
         ({}, {"PrefixRewrite": "/x"}, "Destination.PrefixRewrite"),
         ({}, {"IdleTimeout": "3s"}, "Destination.IdleTimeout"),
         ({}, {"RequestHeaders": {"Add": {"a": "b"}}}, "Destination.RequestHeaders"),
+        ({}, {"ResponseHeaders": {"Remove": ["a"]}}, "Destination.ResponseHeaders"),
         ({}, {"NumRetries": 5, "RetryOn": ["unavailable"]}, "Destination.NumRetries"),
         ({}, {"NumRetries": 1}, "Destination.RetryOn"),
         ({}, {"RetryOn": ["retriable-4xx"]}, "Destination.RetryOn"),
