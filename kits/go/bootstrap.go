@@ -1,7 +1,7 @@
 package kit
 
-// This file owns what the kit itself needs from the xDS bootstrap: where the control plane is. Everything else in it is
-// read by grpc-go, before main, from the same variables (grpc-go #8432).
+// This file owns what the kit itself needs from the xDS bootstrap: where the control plane is, and who tries calls again.
+// Everything else in it is read by grpc-go, before main, from the same variables (grpc-go #8432).
 
 import (
 	"encoding/json"
@@ -12,15 +12,28 @@ type bootstrap struct {
 	Servers []struct {
 		URI string `json:"server_uri"`
 	} `json:"xds_servers"`
+	Node struct {
+		Metadata struct {
+			Retries any `json:"gossamer.retries"`
+		} `json:"metadata"`
+	} `json:"node"`
 }
 
-// readControlPlane finds the control plane in the bootstrap; the file goes before the text, as gRFC A27 has it.
-func readControlPlane(r *envReader, readFile func(string) ([]byte, error)) string {
+// controlPlane returns the target of the control plane; empty when there is none.
+func (b bootstrap) controlPlane() string {
+	if len(b.Servers) == 0 {
+		return ""
+	}
+	return b.Servers[0].URI
+}
+
+// readBootstrap reads the bootstrap where gRPC does; the file goes before the text, as gRFC A27 has it.
+func readBootstrap(r *envReader, readFile func(string) ([]byte, error)) bootstrap {
 	if path, _ := r.lookup("GRPC_XDS_BOOTSTRAP"); path != "" {
 		content, err := readFile(path)
 		if err != nil {
 			r.problem("GRPC_XDS_BOOTSTRAP", path, errors.New("expected the path of a readable xDS bootstrap"))
-			return ""
+			return bootstrap{}
 		}
 		return parseBootstrap(r, "GRPC_XDS_BOOTSTRAP", path, content)
 	}
@@ -29,14 +42,14 @@ func readControlPlane(r *envReader, readFile func(string) ([]byte, error)) strin
 	}
 	r.problem("GRPC_XDS_BOOTSTRAP_CONFIG", "", errors.New(
 		"expected an xDS bootstrap, or GOSSAMER_DISCOVERY=static:... to do without a control plane"))
-	return ""
+	return bootstrap{}
 }
 
-func parseBootstrap(r *envReader, name, value string, content []byte) string {
+func parseBootstrap(r *envReader, name, value string, content []byte) bootstrap {
 	var parsed bootstrap
-	if err := json.Unmarshal(content, &parsed); err != nil || len(parsed.Servers) == 0 || parsed.Servers[0].URI == "" {
+	if err := json.Unmarshal(content, &parsed); err != nil || parsed.controlPlane() == "" {
 		r.problem(name, value, errors.New(`expected an xDS bootstrap in JSON with xds_servers[0].server_uri`))
-		return ""
+		return bootstrap{}
 	}
-	return parsed.Servers[0].URI
+	return parsed
 }

@@ -32,7 +32,9 @@ func (k *Kit) Client(service string) grpc.ClientConnInterface {
 }
 
 func (k *Kit) dial(service string) (*grpc.ClientConn, error) {
-	calls := &outgoingCalls{observer: k.outgoing, service: service, deadline: k.config.Deadline}
+	calls := &outgoingCalls{
+		observer: k.outgoing, service: service, policy: k.policies.open(service), deadline: k.config.Deadline,
+	}
 	target, options := k.config.Discovery.target(service)
 	return grpc.NewClient(target, append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),

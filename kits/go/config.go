@@ -30,6 +30,9 @@ type Config struct {
 	Discovery Discovery
 	// ControlPlane is the target of the control plane, from the xDS bootstrap; empty when there is none.
 	ControlPlane string
+	// CarriesRetries says that calls are tried again here: the bootstrap's node says so (metadata "gossamer.retries" =
+	// "kit"), so that gRPC itself is not told to.
+	CarriesRetries bool
 	// Consul is the URL of Consul's HTTP API; empty means that the instance joins nothing.
 	Consul string
 	// ConsulToken is sent to Consul; may be empty.

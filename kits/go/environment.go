@@ -55,7 +55,8 @@ func readConfig(lookup func(string) (string, bool), readFile func(string) ([]byt
 	}
 	config.Instance = read(r, "GOSSAMER_INSTANCE", cmp.Or(config.Service, "unnamed")+"-"+randomSuffix(), parseLabel)
 	if config.Discovery.Static == nil {
-		config.ControlPlane = readControlPlane(r, readFile)
+		xds := readBootstrap(r, readFile)
+		config.ControlPlane, config.CarriesRetries = xds.controlPlane(), xds.Node.Metadata.Retries == "kit"
 		config.Consul = read(r, "CONSUL_HTTP_ADDR", defaultConsul, parseURL)
 	} else {
 		config.Consul = read(r, "CONSUL_HTTP_ADDR", "", parseURL) // a service that runs alone joins nothing

@@ -26,6 +26,7 @@ type Kit struct {
 	announce   *slog.Logger // standard output
 	telemetry  *telemetry
 	outgoing   *observer
+	policies   *policies
 	health     *healthService
 	server     *grpc.Server
 	contracts  []string
@@ -58,6 +59,7 @@ func newKit(config Config, telemetry *telemetry, log, announce *slog.Logger) (*K
 	return &Kit{
 		config: config, log: log, announce: announce, telemetry: telemetry,
 		outgoing: newClientObserver(telemetry),
+		policies: newPolicies(config, log),
 		health:   newHealthService(),
 		server:   newServer(&calls{newServerObserver(telemetry), guard{log}, checks}),
 		conns:    map[string]*grpc.ClientConn{},
@@ -118,6 +120,7 @@ func (k *Kit) note(message string, err error) {
 func (k *Kit) closeClients() error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.policies.close()
 	var problems []error
 	for service, conn := range k.conns {
 		problems = append(problems, conn.Close())

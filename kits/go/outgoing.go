@@ -1,12 +1,13 @@
 package kit
 
-// This file owns what an outgoing call goes through: it gets a deadline if it has none, it is observed, and its failure
-// is marked as the answer of another service.
+// This file owns what an outgoing call goes through: it gets a deadline if it has none, it is observed, what the control
+// plane says is done to it, and its failure is marked as the answer of another service.
 
 import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"google.golang.org/grpc"
@@ -17,6 +18,7 @@ import (
 type outgoingCalls struct {
 	observer *observer
 	service  string
+	policy   *policy
 	deadline time.Duration // of calls that have none
 }
 
@@ -25,7 +27,17 @@ func (c *outgoingCalls) unary(ctx context.Context, method string, request, respo
 	ctx, call := c.observer.begin(ctx, callKind{method, c.service})
 	limited, cancel := c.limit(sendTrace(ctx))
 	defer cancel()
-	err := invoke(limited, method, request, response, conn, options...)
+	rule := c.policy.find(limited, method)
+	limited, cancel = rule.limit(limited, call.started)
+	defer cancel()
+	var err error
+	if rule.isOneAttempt() {
+		err = invoke(limited, method, request, response, conn, options...)
+	} else {
+		err = rule.attempts(limited, c.policy.budget, call.span, func(ctx context.Context, more grpc.CallOption) error {
+			return invoke(ctx, method, request, response, conn, append(slices.Clip(options), more)...)
+		})
+	}
 	call.end(err)
 	return markAnswer(err)
 }
@@ -36,11 +48,13 @@ func (c *outgoingCalls) stream(ctx context.Context, desc *grpc.StreamDesc, conn 
 	open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
 	ctx, call := c.observer.begin(ctx, callKind{method, c.service})
 	limited, cancel := c.limit(sendTrace(ctx))
+	limited, release := c.policy.find(limited, method).limit(limited, call.started)
 	over := grpc.OnFinish(func(err error) {
 		call.end(err)
+		release()
 		cancel()
 	})
-	stream, err := open(limited, desc, conn, method, append(options[:len(options):len(options)], over)...)
+	stream, err := open(limited, desc, conn, method, append(slices.Clip(options), over)...)
 	if err != nil {
 		return nil, markAnswer(err)
 	}
@@ -54,6 +68,14 @@ func (c *outgoingCalls) limit(ctx context.Context) (context.Context, context.Can
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, c.deadline)
+}
+
+// limit gives a call no more time than its rule does. gRPC keeps that by itself too, once for each attempt.
+func (r *rule) limit(ctx context.Context, started time.Time) (context.Context, context.CancelFunc) {
+	if r.timeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithDeadline(ctx, started.Add(r.timeout))
 }
 
 // outgoingStream marks the failures of a stream.

@@ -33,6 +33,7 @@ class Span:
     attributes: dict[str, Any]
     resource: dict[str, Any]
     events: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ def _spans(request: traces.ExportTraceServiceRequest) -> list[Span]:
             attributes=_values(span.attributes),
             resource=resource,
             events=tuple(event.name for event in span.events),
+            seconds=(span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
         )
         for group in request.resource_spans
         for resource in [_values(group.resource.attributes)]

@@ -27,6 +27,10 @@ class Callee(ProbeServiceServicer):
 
     def __init__(self, instance: str = "") -> None:
         self.instance = instance or f"callee-{secrets.token_hex(3)}"
+        self.delay = 0.0
+        """Seconds that it waits before it answers anything but a Relay."""
+        self.failing = False
+        """Whether it answers with UNAVAILABLE then."""
         self.address = ""
         self.calls = 0
         self.hops: list[pb.Hop] = []
@@ -58,17 +62,21 @@ class Callee(ProbeServiceServicer):
 
     async def Echo(self, request: pb.EchoRequest, context: Any) -> pb.EchoResponse:
         """Give back what came in."""
-        return pb.EchoResponse(payload=request.payload, hop=self._came_in(context))
+        hop = self._came_in(context)
+        await self._hesitate(context)
+        return pb.EchoResponse(payload=request.payload, hop=hop)
 
     async def Count(self, request: pb.CountRequest, context: Any) -> AsyncIterator[pb.CountResponse]:
         """Stream numbers."""
         self._came_in(context)
+        await self._hesitate(context)
         for number in range(1, request.to + 1):
             yield pb.CountResponse(number=number)
 
     async def Sum(self, request_iterator: AsyncIterator[pb.SumRequest], context: Any) -> pb.SumResponse:
         """Add up a stream."""
         self._came_in(context)
+        await self._hesitate(context)
         return pb.SumResponse(sum=sum([request.number async for request in request_iterator]))
 
     async def Chat(
@@ -76,6 +84,7 @@ class Callee(ProbeServiceServicer):
     ) -> AsyncIterator[pb.ChatResponse]:
         """Say everything back."""
         self._came_in(context)
+        await self._hesitate(context)
         async for request in request_iterator:
             yield pb.ChatResponse(text=request.text)
 
@@ -88,6 +97,11 @@ class Callee(ProbeServiceServicer):
             hop.remaining.FromNanoseconds(int(remaining * 1e9))
         self.hops.append(hop)
         return hop
+
+    async def _hesitate(self, context: Any) -> None:
+        await asyncio.sleep(self.delay)
+        if self.failing:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "told to fail")
 
     async def join(self, mesh: Mesh, service: str) -> None:
         """Register in Consul as an instance of a service, and wait until the mesh calls it."""

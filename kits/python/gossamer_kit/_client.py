@@ -1,4 +1,4 @@
-"""Channels to other services by name: discovery, deadline, trace and metrics of outgoing calls.
+"""Channels to other services by name: discovery, policy, deadline, trace and metrics of outgoing calls.
 
 A channel is wrapped instead of intercepted: gRPC's aio interceptors cost two tasks a call and lose the end of streams.
 """
@@ -6,6 +6,7 @@ A channel is wrapped instead of intercepted: gRPC's aio interceptors cost two ta
 from __future__ import annotations
 
 import inspect
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,16 @@ import grpc
 from grpc import StatusCode
 
 from gossamer_kit import _recording, _spans
+from gossamer_kit._attempts import Attempts
 from gossamer_kit._call import current_trace, incoming, limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
 
     from gossamer_kit._config import Config
+    from gossamer_kit._policies import Policy
+    from gossamer_kit._recording import Record
+    from gossamer_kit._rules import Metadata
 
 _MAX_MESSAGE = 4 * 1024 * 1024
 _MAX_HEADERS = 16 * 1024
@@ -28,8 +33,9 @@ _REFUSING = "127.0.0.1:1"  # nothing listens there: a name without instances fai
 class Channel:
     """What a generated stub needs of a channel."""
 
-    def __init__(self, config: Config, service: str, recorder: _recording.Recorder) -> None:
+    def __init__(self, config: Config, service: str, policy: Policy, recorder: _recording.Recorder) -> None:
         self._service = service
+        self._policy = policy
         self._default = config.deadline
         self._recorder = recorder
         options: list[tuple[str, Any]] = [
@@ -49,27 +55,36 @@ class Channel:
 
     def unary_unary(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes one message and gives one."""
-        return self._method(path, self._channel.unary_unary(path, *args, **kwargs), _same)
+        return self._method(path, self._channel.unary_unary(path, *args, **kwargs), streams=False)
 
     def unary_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes one message and gives a stream."""
-        return self._method(path, self._channel.unary_stream(path, *args, **kwargs), Stream)
+        return self._method(path, self._channel.unary_stream(path, *args, **kwargs), streams=True)
 
     def stream_unary(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes a stream and gives one message."""
-        return self._method(path, self._channel.stream_unary(path, *args, **kwargs), Stream)
+        return self._method(path, self._channel.stream_unary(path, *args, **kwargs), streams=True)
 
     def stream_stream(self, path: str, *args: Any, **kwargs: Any) -> Callable[..., grpc.aio.Call]:
         """Make a method that takes a stream and gives a stream."""
-        return self._method(path, self._channel.stream_stream(path, *args, **kwargs), Stream)
+        return self._method(path, self._channel.stream_stream(path, *args, **kwargs), streams=True)
 
-    def _method(self, path: str, inner: Any, shape: Callable[[Any], Any]) -> Callable[..., Any]:
+    def _method(self, path: str, inner: Any, *, streams: bool) -> Callable[..., Any]:
         method = _recording.Method(self._recorder, path, {"server.address": self._service})
-        default, service = self._default, self._service
+        default, service, policy = self._default, self._service, self._policy
 
         def ended(record: _recording.Record, call: grpc.aio.Call) -> None:
             code = _now(call.code())
             record.end(code, "" if code is StatusCode.OK else _now(call.details()) or "")
+
+        def start(request: Any, seconds: float | None, metadata: Metadata, record: Record, kwargs: Any) -> Any:
+            """Begin a call about which the control plane may have said something."""
+            policy.budget.called()
+            rule = policy.find(path, metadata)
+            if streams or (policy.settled and not rule.attempts):
+                return inner(request, timeout=_least(seconds, rule.timeout), metadata=metadata, **kwargs)
+            attempt = partial(inner, request, metadata=metadata, **kwargs)
+            return Attempts(attempt, policy, path, metadata, seconds, record)
 
         def call(
             request: Any = None,
@@ -81,14 +96,18 @@ class Channel:
             record = method.start(current_trace(), service)
             sent = (*(metadata or ()), *_spans.written(record.span.get_span_context()))
             try:
-                started = inner(request, timeout=limit(timeout, default), metadata=sent, **kwargs)
+                seconds = limit(timeout, default)
+                if policy.idle:
+                    started = inner(request, timeout=seconds, metadata=sent, **kwargs)
+                else:
+                    started = start(request, seconds, sent, record, kwargs)
             except BaseException:
                 record.end(StatusCode.INTERNAL, "not sent")
                 raise
             started.add_done_callback(lambda done: ended(record, done))
             if (state := incoming.get()) is not None and state.gone:
                 started.cancel()  # nobody waits for what this call is for
-            return shape(started)
+            return Stream(started) if streams else started
 
         return call
 
@@ -130,8 +149,9 @@ def _target(config: Config, service: str) -> str:
     return ("ipv6:" if addresses[0].startswith("[") else "ipv4:") + ",".join(addresses)
 
 
-def _same(call: Any) -> Any:
-    return call
+def _least(seconds: float | None, most: float) -> float | None:
+    least = most if seconds is None else min(seconds, most)
+    return None if least == math.inf else least
 
 
 def _now(answer: Any) -> Any:

@@ -51,6 +51,9 @@ class Config:
     """GOSSAMER_DISCOVERY: addresses by service for `static:...`; None follows the control plane by xDS."""
     control: str | None = None
     """host:port of the control plane, out of GRPC_XDS_BOOTSTRAP or GRPC_XDS_BOOTSTRAP_CONFIG."""
+    carries_retries: bool = False
+    """Whether calls are tried again here: the bootstrap's node says so (metadata "gossamer.retries" = "kit"), so that
+    gRPC itself is not told to."""
     consul: str | None = None
     """CONSUL_HTTP_ADDR as a URL; default http://127.0.0.1:8500, with static discovery none: it joins nothing."""
     consul_token: str | None = field(default=None, repr=False)
@@ -86,6 +89,7 @@ class _Reader:
         listen = self._get("GOSSAMER_LISTEN", _listen, ("127.0.0.1", 0))
         static = self._get("GOSSAMER_DISCOVERY", _discovery, None)
         follow, ratio = self._sampling()
+        control, carries_retries = (None, False) if static is not None else self._control()
         config = Config(
             service=service,
             instance=self._get("GOSSAMER_INSTANCE", _label, f"{service}-{secrets.token_hex(4)}"),
@@ -96,7 +100,8 @@ class _Reader:
             deadline=self._get("GOSSAMER_DEADLINE", _duration, 5.0),
             drain=self._get("GOSSAMER_DRAIN", _duration, 20.0),
             static=static,
-            control=self._control() if static is None else None,
+            control=control,
+            carries_retries=carries_retries,
             consul=self._get("CONSUL_HTTP_ADDR", _url, "http://127.0.0.1:8500" if static is None else None),
             consul_token=self._environment.get("CONSUL_HTTP_TOKEN"),
             telemetry=self._get("OTEL_EXPORTER_OTLP_ENDPOINT", _url, None),
@@ -126,8 +131,11 @@ class _Reader:
         share = self._get("OTEL_TRACES_SAMPLER_ARG", _share, 1.0) if sampler.endswith("traceidratio") else 1.0
         return sampler.startswith("parentbased_"), 0.0 if sampler.endswith("always_off") else share
 
-    def _control(self) -> str | None:
-        """Find the control plane where gRPC itself finds it. A file wins over text (gRFC A27)."""
+    def _control(self) -> tuple[str | None, bool]:
+        """Find the control plane where gRPC itself does, and whether gRPC is told of retries.
+
+        A file wins over text (gRFC A27).
+        """
         name = "GRPC_XDS_BOOTSTRAP" if self._environment.get("GRPC_XDS_BOOTSTRAP") else "GRPC_XDS_BOOTSTRAP_CONFIG"
         text = self._environment.get(name)
         if not text:
@@ -135,13 +143,14 @@ class _Reader:
                 "GRPC_XDS_BOOTSTRAP_CONFIG: expected gRPC's xDS bootstrap, found nothing; "
                 "set it, or set GOSSAMER_DISCOVERY=static:... to do without a control plane"
             )
-            return None
+            return None, False
         try:
             bootstrap = json.loads(Path(text).read_text() if name == "GRPC_XDS_BOOTSTRAP" else text)
-            return str(bootstrap["xds_servers"][0]["server_uri"]).removeprefix("http://")
-        except (OSError, ValueError, LookupError, TypeError) as error:
+            control = str(bootstrap["xds_servers"][0]["server_uri"]).removeprefix("http://")
+            return control, bootstrap.get("node", {}).get("metadata", {}).get("gossamer.retries") == "kit"
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             self._problems.append(f"{name}: expected JSON with xds_servers[0].server_uri, found {text!r} ({error})")
-            return None
+            return None, False
 
 
 def _service_name(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from gossamer_kit import _drain, _logs
 from gossamer_kit._client import Channel
 from gossamer_kit._errors import KitError
+from gossamer_kit._policies import Policies
 from gossamer_kit._recording import Recorder
 from gossamer_kit._registration import Registration
 from gossamer_kit._server import Server
@@ -49,6 +50,7 @@ class Kit:
         outgoing = durations("rpc.client.call.duration", "How long outgoing calls take.")
         self._outgoing = Recorder(spans, outgoing, server=False)
         self._server = Server(Recorder(spans, incoming, server=True))
+        self._policies = Policies(config)
         self._channels: dict[str, Channel] = {}
         self._registration: Registration | None = None
         self._port = 0
@@ -74,6 +76,7 @@ class Kit:
         if self._registration is not None:
             await self._registration.leave()
             await self._registration.close()
+        await self._policies.close()
         for channel in self._channels.values():
             await channel.close()
         await self._cleanup.aclose()
@@ -87,7 +90,8 @@ class Kit:
         """Open a client of a service by name. Balanced, retried and timed as the mesh says."""
         channel = self._channels.get(service)
         if channel is None:
-            channel = self._channels[service] = Channel(self.config, service, self._outgoing)
+            policy = self._policies.of(service)
+            channel = self._channels[service] = Channel(self.config, service, policy, self._outgoing)
         return stub(channel)  # type: ignore[arg-type]  # it is all of a channel that a stub uses
 
     def add(self, register: Callable[[Servicer, Any], None], servicer: Servicer) -> None:

@@ -106,6 +106,11 @@ class Record:
         self._ended = False
         self._started = perf_counter()
 
+    def event(self, name: str, code: StatusCode, attempt: int) -> None:
+        """Say what became of one attempt of the call; the first one has the number 1."""
+        if self.span.is_recording():
+            self.span.add_event(name, {"rpc.response.status_code": code.name, "attempt": attempt})
+
     def end(self, code: StatusCode, detail: str = "") -> None:
         """Say how the call ended. `detail` becomes the span's description when the status is an error."""
         if self._ended:

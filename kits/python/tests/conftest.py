@@ -41,15 +41,15 @@ def config() -> Callable[..., Config]:
 
 
 @pytest.fixture
-async def pair() -> AsyncIterator[Callable[[ProbeServiceServicer], Any]]:
-    """Starts a pair around a servicer."""
+async def pair() -> AsyncIterator[Callable[..., Any]]:
+    """Starts a pair around a servicer; the rest is the caller's configuration."""
     async with AsyncExitStack() as stack:
 
-        async def start(servicer: ProbeServiceServicer) -> Pair:
+        async def start(servicer: ProbeServiceServicer, **caller: Any) -> Pair:
             finished = InMemorySpanExporter()
             server = await stack.enter_async_context(Kit(configured("callee")))
             address = await server.serve(add_ProbeServiceServicer_to_server, servicer)
-            caller = await stack.enter_async_context(Kit(configured("caller", static={"callee": (address,)})))
+            caller = await stack.enter_async_context(Kit(configured("caller", static={"callee": (address,)}, **caller)))
             for kit in (server, caller):
                 kit._telemetry._tracers.add_span_processor(SimpleSpanProcessor(finished))
             return Pair(server, caller, address, caller.client(ProbeServiceStub, "callee"), finished)

@@ -1,0 +1,142 @@
+"""Row policy of the kit contract: what Consul says about calls is done to them, also what a gRPC library gets wrong."""
+
+import asyncio
+import secrets
+import signal
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from conformance.conftest import each_test
+from conformance.mesh import WITHIN, Mesh, Probes
+from conformance.otlp import Receiver, Span
+from conformance.peers import Callee
+from harness.control import ControlPlane
+from harness.probe import Language, Probe, channel
+
+from gossamer.mesh.v1 import traffic_pb2
+from gossamer.mesh.v1.traffic_pb2_grpc import TrafficServiceStub
+from gossamer.probe.v1 import probe_pb2 as pb
+
+LIMIT = 0.3
+LATE = 0.15
+"""Seconds that a call may end after its limit, on a busy machine."""
+LONG = 1.0
+"""Seconds that the callee takes, which is too long for the limit and not for the default of 5 s."""
+
+EVERY = {"Match": {"HTTP": {"PathPrefix": "/"}}}
+LIMITED = {"Destination": {"RequestTimeout": "300ms"}}
+
+
+class Routed:
+    """A service with one plain instance and a router."""
+
+    def __init__(self, mesh: Mesh, callee: Callee) -> None:
+        self.name = f"callee-{secrets.token_hex(3)}"
+        self.callee = callee
+        self._mesh = mesh
+
+    async def route(self, *routes: dict[str, Any], rules: int) -> None:
+        """Write the router, and wait until the control plane tells kits so many rules."""
+        consul = self._mesh.consul
+        await consul.put("/v1/config", {"Kind": "service-defaults", "Name": self.name, "Protocol": "grpc"})
+        await consul.put("/v1/config", {"Kind": "service-router", "Name": self.name, "Routes": routes})
+        await self.told(lambda policy: len(policy.rules) == rules)
+
+    async def told(self, expected: Any) -> None:
+        """Wait until the control plane tells kits what is expected."""
+        request = traffic_pb2.WatchCallPoliciesRequest(services=[self.name])
+        async with asyncio.timeout(WITHIN), channel(self._mesh.control.address) as open_channel:
+            async for said in TrafficServiceStub(open_channel).WatchCallPolicies(request):
+                if expected(said.changed[0]):
+                    return
+
+
+@each_test
+async def routed(mesh: Mesh) -> AsyncIterator[Routed]:
+    async with Callee() as callee:
+        routed = Routed(mesh, callee)
+        await callee.join(mesh, routed.name)
+        yield routed
+        await mesh.consul.deregister(callee.instance)
+        for kind in ("service-router", "service-defaults"):
+            await mesh.consul.delete(f"/v1/config/{kind}/{routed.name}")
+
+
+async def called(
+    probe: Probe, receiver: Receiver, service: str, method: pb.CallMethod = pb.CALL_METHOD_ECHO, trace: str = ""
+) -> Span:
+    """Have a probe call a service, and give the call's client span."""
+    trace = trace or secrets.token_hex(16)
+    sent = [("traceparent", f"00-{trace}-{secrets.token_hex(8)}-01")]
+    await probe.stub.Call(pb.CallRequest(service=service, method=method), metadata=sent, timeout=20).code()
+    [client] = [span for span in await receiver.spans(trace, 2) if span.kind == "client"]
+    return client
+
+
+def in_time(span: Span) -> bool:
+    """Whether a call ended with the limit of its route: neither before nor long after."""
+    out_of_time = span.attributes["rpc.response.status_code"] == "DEADLINE_EXCEEDED"
+    return out_of_time and LIMIT - 0.01 < span.seconds < LIMIT + LATE
+
+
+SHAPES = [pb.CALL_METHOD_ECHO, pb.CALL_METHOD_COUNT, pb.CALL_METHOD_SUM, pb.CALL_METHOD_CHAT]
+
+
+@pytest.mark.parametrize("method", SHAPES, ids=["unary", "server stream", "client stream", "both streams"])
+async def test_a_call_ends_with_the_timeout_of_its_route(
+    probe: Probe, receiver: Receiver, routed: Routed, method: pb.CallMethod
+) -> None:
+    await routed.route({**EVERY, **LIMITED}, rules=1)
+    await called(probe, receiver, routed.name)
+    routed.callee.delay = LONG
+    span = await called(probe, receiver, routed.name, method)
+    assert in_time(span), span
+
+
+async def test_a_call_without_such_a_route_lasts(probe: Probe, receiver: Receiver, routed: Routed) -> None:
+    """The control of the tests around it."""
+    routed.callee.delay = LONG
+    await routed.route(EVERY, rules=0)
+    span = await called(probe, receiver, routed.name)
+    assert (span.attributes["rpc.response.status_code"], span.seconds > LONG) == ("OK", True)
+
+
+async def test_the_first_call_of_all_is_limited_too(probe: Probe, receiver: Receiver, routed: Routed) -> None:
+    await routed.route({**EVERY, **LIMITED}, rules=1)
+    routed.callee.delay = LONG
+    span = await called(probe, receiver, routed.name)
+    assert in_time(span), span
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [{"Prefix": "00-{trace}-"}, {"Suffix": "-01"}, {"Regex": "00-[0-9a-f-]+"}, {"Exact": "x", "Invert": True}],
+    ids=str,
+)
+async def test_a_route_is_for_the_calls_with_its_metadata(
+    probe: Probe, receiver: Receiver, routed: Routed, condition: dict[str, Any]
+) -> None:
+    """What the metadata of a probe's call is known to hold is the trace that it belongs to."""
+    trace = secrets.token_hex(16)
+    written = {key: value.replace("{trace}", trace) if key == "Prefix" else value for key, value in condition.items()}
+    headers = [{"Name": "traceparent", **written}, {"Name": "traceparent", "Regex": f"00-{trace}-.*"}]
+    await routed.route({"Match": {"HTTP": {"PathPrefix": "/", "Header": headers}}, **LIMITED}, rules=1)
+    routed.callee.delay = LONG
+    limited = await called(probe, receiver, routed.name, trace=trace)
+    assert in_time(limited), limited
+    lasting = await called(probe, receiver, routed.name)
+    assert lasting.attributes["rpc.response.status_code"] == "OK"
+
+
+async def test_what_was_said_last_holds_while_the_control_plane_is_away(
+    language: Language, probes: Probes, mesh: Mesh, receiver: Receiver, routed: Routed, tmp_path: Any
+) -> None:
+    await routed.route({**EVERY, **LIMITED}, rules=1)
+    async with ControlPlane(tmp_path / "control", mesh.consul.url) as control:
+        probe = await probes.start(language, GRPC_XDS_BOOTSTRAP_CONFIG=control.bootstrap("test/probe/1"))
+        await called(probe, receiver, routed.name)
+        await control.end(signal.SIGKILL)
+        routed.callee.delay = LONG
+        span = await called(probe, receiver, routed.name)
+    assert in_time(span), span
