@@ -15,6 +15,7 @@ DEADLINE = 15.0
 OPTIONS = (
     ("grpc.use_local_subchannel_pool", 1),  # a connection of its own
     ("grpc.http2.bdp_probe", 0),  # whose window stays at 64 KB
+    ("grpc.max_receive_message_length", -1),
 )
 
 LISTENER = "type.googleapis.com/envoy.config.listener.v3.Listener"

@@ -3,6 +3,7 @@
 import json
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -14,17 +15,32 @@ ROOT = Path(__file__).parents[2]
 
 CONTRACTS = ROOT / "gen" / "contracts.binpb"
 
+PROGRAM = ("-m", "gossamer_mesh.control")
+
+NAIVE = ROOT / "tests" / "naive" / "control.py"
+"""The control plane with one protection taken out."""
+
 
 class ControlPlane:
     """One control plane that reads a Consul agent. `async with` starts it and waits until it is bound."""
 
-    def __init__(self, folder: Path, consul: str, *options: str, contracts: Path = CONTRACTS) -> None:
-        """Read the agent at the URL `consul`; `options` go to its command line.
+    def __init__(
+        self,
+        folder: Path,
+        consul: str,
+        *options: str,
+        contracts: Path = CONTRACTS,
+        program: Sequence[str | Path] = PROGRAM,
+    ) -> None:
+        """Read the agent at the URL `consul`, or none if it is empty; `options` go to its command line.
 
-        It calls a drain done from the start, unless told otherwise: there was no control plane before it.
+        It calls a drain done from the start, unless told otherwise: there was no control plane before it. `program` is
+        what Python runs, if not the control plane itself.
         """
         self._folder = folder
-        self._options = ("--consul", consul, "--contracts", str(contracts), "--settle", "0", *options)
+        source = ("--consul", consul) if consul else ()
+        self._options = (*source, "--contracts", str(contracts), "--settle", "0", *options)
+        self._program = program
         self._child: Child | None = None
         self.address = f"127.0.0.1:{free_ports(1)[0]}"
         """`host:port` of everything it serves, the same after a restart."""
@@ -46,7 +62,7 @@ class ControlPlane:
     async def start(self) -> None:
         """Start it, on the same port as before, and wait until it is bound."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        command = (sys.executable, "-m", "gossamer_mesh.control", "--listen", self.address, *self._options)
+        command = (sys.executable, *self._program, "--listen", self.address, *self._options)
         self._child = await Child.start(*command, log=self._folder / "control.log")
         try:
             await self._child.announcement()

@@ -23,6 +23,9 @@ TYPES = {
     Type.CLUSTER_LOAD_ASSIGNMENT: mesh_pb2.RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT,
 }
 
+SHOWN_NAMES = 1000
+"""How many names of a subscription are shown, so that no client makes a page too large for all."""
+
 
 def service(known: model.Service) -> mesh_pb2.Service:
     """Show one service with its instances."""
@@ -82,7 +85,7 @@ def client(stream: Stream) -> mesh_pb2.Client:
 def _subscription(subscription: Subscription) -> mesh_pb2.Subscription:
     return mesh_pb2.Subscription(
         type=TYPES[subscription.type],
-        names=sorted(subscription.names),
+        names=sorted(subscription.names)[:SHOWN_NAMES],
         wildcard=subscription.wildcard,
         sent_version=subscription.sent_version,
         accepted_version=subscription.accepted_version,

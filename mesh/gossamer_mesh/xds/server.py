@@ -1,7 +1,8 @@
 """The aggregated discovery service on grpc.aio: sockets and tasks around sessions. Decides nothing about what is sent.
 
 Requests are parsed, responses are bytes already. A stream's task takes the next response only when the one before was
-written, so a client that doesn't read holds at most one.
+written, so a client that doesn't read holds at most one. One that asks for very much waits for it by itself: what its
+names are told is found a few at a time, and others have their turn between.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ from google.protobuf.message import DecodeError
 from gossamer_mesh.xds.holders import Holders
 from gossamer_mesh.xds.node import Node
 from gossamer_mesh.xds.resource import ResourceSet
-from gossamer_mesh.xds.session import Refusal, Session
+from gossamer_mesh.xds.session import Refusal, Response, Session
 from gossamer_mesh.xds.signal import Signal
 from gossamer_mesh.xds.types import Type
 from gossamer_mesh.xds.views import View
@@ -27,6 +28,12 @@ from gossamer_mesh.xds.views import View
 log = logging.getLogger(__name__)
 
 SERVICE = "envoy.service.discovery.v3.AggregatedDiscoveryService"
+
+MOST_NAMES = 20_000
+"""How many names of a type one stream may follow; gRPC clients follow those of the services that they call."""
+
+AT_A_TIME = 50
+"""How many new names are looked up before others have their turn: a few milliseconds' work."""
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -137,6 +144,9 @@ class AdsServer:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a DiscoveryRequest")
         if not request.type_url:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "expected a type_url")
+        if len(request.resource_names) > MOST_NAMES:
+            found = f"expected at most {MOST_NAMES} names of a type, found {len(request.resource_names)}"
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, found)
         refusal = stream.session.receive(request)
         if refusal:
             self._note(stream.node, refusal)
@@ -161,10 +171,19 @@ class AdsServer:
 
     async def _write(self, stream: Stream, context: Context) -> None:
         while not stream.ended:
-            while response := stream.session.take():
+            while response := await self._next(stream.session):
                 if response.type is Type.CLUSTER_LOAD_ASSIGNMENT:
                     for resource in response.resources:
                         self._holders.note(resource)
                 await context.write(response.encode())
             await stream.woken.wait()
             stream.woken.clear()
+
+    @staticmethod
+    async def _next(session: Session) -> Response | None:
+        found = []  # held until it is sent: what nobody holds is made again
+        for number, resource in enumerate(session.new(), 1):
+            found.append(resource)
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
+        return session.take()

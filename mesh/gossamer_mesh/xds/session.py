@@ -38,6 +38,12 @@ from gossamer_mesh.xds.views import Dialect, View
 
 WILDCARD = "*"
 
+LONGEST_NAME = 255
+"""Characters. A longer name is not followed: no service has it, and what it is told would be as long."""
+
+LONGEST_REASON = 4000
+"""Characters that are kept of a client's reason to refuse."""
+
 
 class Refusal(NamedTuple):
     """A client's reason to refuse what it was sent."""
@@ -102,22 +108,28 @@ class Subscription:
     """What was in the response that it refused last."""
     _accepted: dict[str, Resource] = field(default_factory=dict)
     """The latest of each name that the client accepted and still follows."""
+    _settled: Mapping[str, Resource] | None = None
+    """The resources of which nothing is due; none: that has to be worked out."""
 
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
         """Take a request in. Tells a refusal."""
         kind = self._kind(request)
         if kind is _Kind.FIRST:
             self._forget(self._sent.keys() | self._accepted.keys())
-            self._nonce = 0
+            self._nonce, self._settled = 0, None
+        names = frozenset(name for name in request.resource_names if 0 < len(name) <= LONGEST_NAME)
         if kind is _Kind.STALE:
-            self._dropped |= (self.names if self.wildcard else self._sent.keys()) - set(request.resource_names)
+            self._dropped |= (self.names if self.wildcard else self._sent.keys()) - names
         else:
             self._forget(self._dropped)
-            self._follow(frozenset(request.resource_names))
+            self._follow(names, named=bool(request.resource_names))
         return None if kind is _Kind.FIRST else self._judge(request)
 
     def due(self, resources: ResourceSet) -> tuple[Resource, ...] | None:
         """Tell what has to be sent for the client to hold what there is; none if nothing has to."""
+        if self._settled is resources.resources[self.type]:
+            return None
+        self._settled = resources.resources[self.type]
         found = (resources.get(self.type, name) for name in sorted(self._wanted(resources)))
         wanted = [resource for resource in found if resource]
         changed = self.changed(wanted)
@@ -139,8 +151,13 @@ class Subscription:
 
     def repeat(self, names: Iterable[str]) -> None:
         """Have these sent again, though the client holds them."""
+        self._settled = None
         for name in names:
             self._sent.pop(name, None)
+
+    def new(self) -> AbstractSet[str]:
+        """Name what the client asked for and was not sent yet."""
+        return self.names - self._sent.keys() if self._settled is None else frozenset()
 
     def has_left(self, name: str, address: str) -> bool:
         """Tell whether the client accepted the latest it was sent of that name, and that lacks the address."""
@@ -154,12 +171,14 @@ class Subscription:
             return _Kind.STALE
         return _Kind.NACK if request.HasField("error_detail") else _Kind.ACK
 
-    def _follow(self, names: frozenset[str]) -> None:
+    def _follow(self, names: frozenset[str], *, named: bool) -> None:
         """Take the names of a request: no names at all means everything, for types that are deleted by leaving out.
 
         What is named no longer is forgotten also if it is a part of everything: the client may have dropped it.
         """
-        self._named = self._named or bool(names)
+        self._named = self._named or named
+        if names != self.names:
+            self._settled = None
         self._forget(self.names - names)
         self.wildcard = self.type.full_state and (WILDCARD in names or not self._named)
         self.names = names - {WILDCARD}
@@ -168,6 +187,8 @@ class Subscription:
 
     def _forget(self, names: AbstractSet[str]) -> None:
         """Count these as never sent: the client has dropped them."""
+        if names:
+            self._settled = None
         for held in (self._sent, self._unanswered, self._accepted):
             for name in names & held.keys():
                 del held[name]
@@ -193,7 +214,7 @@ class Subscription:
                 self._refused = frozenset()
                 self._end_refusal()
             return None
-        reason = request.error_detail.message or "no reason given"
+        reason = request.error_detail.message[:LONGEST_REASON] or "no reason given"
         repeated = reason == self.refusal
         self.refusal, self.refusals = reason, self.refusals + 1
         self._refused = frozenset(answered) or self._refused
@@ -249,6 +270,12 @@ class Session:
             if due is not None:
                 return self._send(subscription, due, self._resources.versions[subscription.type])
         return None
+
+    def new(self) -> Iterator[Resource | None]:
+        """Find what newly asked names are told, one after the other: what has to be made for them is made only now."""
+        for subscription in self.subscriptions:
+            for name in subscription.new() if self._resources else ():
+                yield self._resources.get(subscription.type, name) if self._resources else None
 
     def follows(self, type_: Type, name: str) -> bool:
         """Tell whether the client follows that name."""

@@ -3,6 +3,7 @@
 When the service appears, the same names change in place (xds.md 7.3, items 2 and 8).
 """
 
+from collections.abc import Iterable
 from weakref import WeakValueDictionary
 
 from gossamer_mesh.model import Cluster, Plan
@@ -28,14 +29,15 @@ class Stubs:
         """Find the stub of a name; none for a name that no resource can have, or a type that the dialect lacks."""
         stub = self._held.get((type_, name))
         if stub is None:
-            stub = next((resource for resource in self._spelled(name) if resource.type is type_), None)
+            stub = next((resource for resource in self._spelled(type_, name) if resource.type is type_), None)
             if stub is not None:
                 self._held[type_, name] = stub
         return stub
 
-    def _spelled(self, name: str) -> list[Resource]:
-        plan = Plan(service=name, clusters=(Cluster(name=name),))
+    def _spelled(self, type_: Type, name: str) -> Iterable[Resource]:
         try:
-            return list(self._spelling.plan(plan, self._dialect))
+            if type_ in {Type.CLUSTER, Type.CLUSTER_LOAD_ASSIGNMENT}:
+                return list(self._spelling.cluster(Cluster(name=name), self._dialect))
+            return list(self._spelling.routing(Plan(service=name), self._dialect))
         except IllegalResourceError:
-            return []
+            return ()

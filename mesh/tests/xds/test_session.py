@@ -519,3 +519,28 @@ def test_a_client_that_begins_a_type_again_has_not_left_until_it_accepts_again()
     assert not client.session.has_left("catalog", "127.0.0.1:1")
     client.accept(client.take(), "catalog")
     assert client.session.has_left("catalog", "127.0.0.1:1")
+
+
+def test_a_name_longer_than_any_service_has_is_not_followed():
+    client = Conversation(plan("catalog", 1))
+    client.ask(EDS, "catalog", "x" * 256)
+    assert names(client.take()) == ["catalog"]
+    assert not client.session.follows(EDS, "x" * 256)
+    client.ask(CDS, "x" * 256)
+    assert client.quiet()
+
+
+def test_a_long_reason_is_cut():
+    client = Conversation(plan("catalog", 1))
+    client.ask(EDS, "catalog")
+    refusal = client.refuse(client.take(), "catalog", reason="r" * 100_000)
+    assert refusal.reason == "r" * 4000
+
+
+def test_what_new_names_are_told_can_be_found_before_it_is_sent():
+    client = Conversation(plan("catalog", 1))
+    client.ask(EDS, "catalog", "nobody")
+    found = list(client.session.new())
+    assert sorted(resource.name for resource in found) == ["catalog", "nobody"]
+    assert set(client.take().resources) == set(found)
+    assert not list(client.session.new())

@@ -921,7 +921,7 @@ type Subscription struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The type.
 	Type ResourceType `protobuf:"varint,1,opt,name=type,proto3,enum=gossamer.mesh.v1.ResourceType" json:"type,omitempty"`
-	// The names it asked for; empty with wildcard.
+	// The names it asked for, the first 1000 of them; empty with wildcard.
 	Names []string `protobuf:"bytes,2,rep,name=names,proto3" json:"names,omitempty"`
 	// Whether it asked for everything.
 	Wildcard bool `protobuf:"varint,3,opt,name=wildcard,proto3" json:"wildcard,omitempty"`
