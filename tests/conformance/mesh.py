@@ -70,7 +70,7 @@ class Probes:
             "GOSSAMER_SERVICE": service,
             "GOSSAMER_INSTANCE": instance,
             "CONSUL_HTTP_ADDR": self._mesh.consul.address,
-            "GRPC_XDS_BOOTSTRAP_CONFIG": self._mesh.control.bootstrap(f"test/{service}/{instance}"),
+            "GRPC_XDS_BOOTSTRAP_CONFIG": self._mesh.control.bootstrap(f"test/{service}/{instance}", by_kit=True),
             "OTEL_EXPORTER_OTLP_ENDPOINT": self._receiver.endpoint,
             "OTEL_METRIC_EXPORT_INTERVAL": "200",
             **changes,

@@ -80,13 +80,15 @@ class ControlPlane:
         assert self._child
         return list(self._child.lines())
 
-    def bootstrap(self, node: str = "test/client/1", zone: str = "local") -> str:
+    def bootstrap(self, node: str = "test/client/1", zone: str = "local", *, by_kit: bool = False) -> str:
         """Make the bootstrap of a client, for GRPC_XDS_BOOTSTRAP_CONFIG."""
-        return bootstrap(self.address, node, zone)
+        return bootstrap(self.address, node, zone, by_kit=by_kit)
 
 
-def bootstrap(address: str, node: str = "test/client/1", zone: str = "local") -> str:
-    """Make the bootstrap of a client of the control plane at that address."""
+def bootstrap(address: str, node: str = "test/client/1", zone: str = "local", *, by_kit: bool = False) -> str:
+    """Make the bootstrap of a client of the control plane at that address; `by_kit`: its kit tries calls again."""
     server = {"server_uri": address, "channel_creds": [{"type": "insecure"}], "server_features": ["xds_v3"]}
     described = {"id": node, "cluster": node.split("/")[1], "locality": {"zone": zone}}
+    if by_kit:
+        described["metadata"] = {"gossamer.retries": "kit"}
     return json.dumps({"xds_servers": [server], "node": described})

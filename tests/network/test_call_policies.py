@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from pathlib import Path
 
 import grpc
 import pytest
@@ -21,6 +22,10 @@ QUIET = 0.3
 """Seconds in which nothing is to come."""
 
 
+CONTRACT = "gossamer.probe.v1.ProbeService"
+IMAGE = Path(__file__).parents[2] / "gen" / "contracts.binpb"
+
+
 class Plane:
     """A control plane on a mesh in memory, with a client of its API."""
 
@@ -29,7 +34,9 @@ class Plane:
         self._stub = TrafficServiceStub(channel)
 
     def put(self, service, *ports):
-        self.source.put(service, [Instance(id=str(port), host="127.0.0.1", port=port) for port in ports])
+        self.source.put(
+            service, [Instance(id=str(port), host="127.0.0.1", port=port, contracts=(CONTRACT,)) for port in ports]
+        )
 
     def defaults(self, **written):
         self.source.write(Entries(extras={"defaults": json.dumps(written)}))
@@ -42,18 +49,18 @@ class Plane:
 async def serving():
     source = MemorySource()
     async with (
-        ControlPlane(Settings(listen="127.0.0.1:0"), source) as plane,
+        ControlPlane(Settings(listen="127.0.0.1:0", contracts=IMAGE), source) as plane,
         grpc.aio.insecure_channel(plane.address) as channel,
     ):
         yield Plane(plane.address, source, channel)
 
 
 async def timeouts(watch):
-    """Read what changed: by service, the timeouts of its rules."""
+    """Read what changed: by service, the different timeouts of its rules."""
     async with asyncio.timeout(10):
         response = await watch.read()
     return {
-        policy.service: [rule.timeout.ToTimedelta().total_seconds() for rule in policy.rules]
+        policy.service: sorted({rule.timeout.ToTimedelta().total_seconds() for rule in policy.rules})
         for policy in response.changed
     }
 
@@ -104,7 +111,7 @@ async def test_a_watch_of_nothing_is_told_nothing_and_stays():
 async def test_a_watch_ends_with_the_control_plane():
     async with contextlib.AsyncExitStack() as ending:
         source = MemorySource()
-        plane = await ending.enter_async_context(ControlPlane(Settings(listen="127.0.0.1:0"), source))
+        plane = await ending.enter_async_context(ControlPlane(Settings(listen="127.0.0.1:0", contracts=IMAGE), source))
         async with grpc.aio.insecure_channel(plane.address) as channel:
             served = Plane(plane.address, source, channel)
             served.put("catalog", 1)
@@ -135,3 +142,18 @@ async def test_a_request_that_breaks_a_rule_is_refused_with_its_fields():
         fields = BadRequest()
         rpc_status.from_call(failed.value).details[1].Unpack(fields)
         assert [violation.field for violation in fields.field_violations] == ["services[1]", "caller"]
+
+
+async def test_a_kit_is_told_how_to_make_the_attempts_of_unary_calls():
+    async with serving() as plane:
+        plane.put("catalog", 1)
+        plane.defaults(attempt_timeout="100ms", timeout="1s", retry_budget={"percent": 20, "min_per_second": 2})
+        (policy,) = (await plane.watch("catalog").read()).changed
+        assert policy.retry_budget == traffic_pb2.RetryBudget(percent=20, min_per_second=2)
+        (rule,) = [rule for rule in policy.rules if rule.match.path == f"/{CONTRACT}/Fail"]
+        assert rule == traffic_pb2.CallRule(
+            match={"path_comparison": "COMPARISON_EXACT", "path": f"/{CONTRACT}/Fail"},
+            timeout={"seconds": 1},
+            retry={"statuses": ["UNAVAILABLE"], "times": 3},
+            attempt_timeout={"nanos": 100_000_000},
+        )

@@ -10,8 +10,17 @@ from types import MappingProxyType
 
 from google.protobuf.duration_pb2 import Duration
 
-from gossamer.mesh.v1.traffic_pb2 import CallMatch, CallPolicy, CallRule, Comparison, HeaderMatch
-from gossamer_mesh.model import Audience, HeaderIs, Match, PathIs, Plan, Route
+from gossamer.mesh.v1.traffic_pb2 import (
+    CallMatch,
+    CallPolicy,
+    CallRule,
+    Comparison,
+    HeaderMatch,
+    RetryBudget,
+    RetryPolicy,
+)
+from gossamer_mesh import model
+from gossamer_mesh.model import Audience, HeaderIs, Match, PathIs, Plan, Retry, Route
 from gossamer_mesh.policy.call_rules import call_rules
 from gossamer_mesh.xds import Signal
 
@@ -89,13 +98,22 @@ class CallPolicies:
 def _policy(plan: Plan) -> CallPolicy | None:
     """Make the policy of a service; none if there is nothing to do."""
     rules = call_rules(plan.routes)
-    return CallPolicy(service=plan.service, rules=map(_rule, rules)) if rules else None
+    if not rules:
+        return None
+    policy = CallPolicy(service=plan.service, rules=map(_rule, rules))
+    if plan.retry_budget:
+        policy.retry_budget.CopyFrom(retry_budget(plan.retry_budget))
+    return policy
 
 
 def _rule(route: Route) -> CallRule:
     rule = CallRule(match=call_match(route.match))
     if route.timeout is not None:
         rule.timeout.CopyFrom(duration(route.timeout))
+    if route.by_kit and route.retry:
+        rule.retry.CopyFrom(retry_policy(route.retry))
+    if route.by_kit and route.attempt_timeout is not None:
+        rule.attempt_timeout.CopyFrom(duration(route.attempt_timeout))
     return rule
 
 
@@ -106,6 +124,16 @@ def call_match(match: Match) -> CallMatch:
         for header in match.headers
     ]
     return CallMatch(path_comparison=PATHS[match.is_], path=match.path, headers=headers)
+
+
+def retry_policy(retry: Retry) -> RetryPolicy:
+    """Show how a call is tried again."""
+    return RetryPolicy(statuses=[on.upper().replace("-", "_") for on in retry.on], times=retry.times)
+
+
+def retry_budget(budget: model.RetryBudget) -> RetryBudget:
+    """Show how many calls may be tried again."""
+    return RetryBudget(percent=budget.percent, min_per_second=budget.min_per_second)
 
 
 def duration(seconds: float) -> Duration:

@@ -8,7 +8,20 @@ from typing import Any
 
 from gossamer_mesh.declare.document import Document
 
-KEYS = ("language", "tools", "sources", "generate", "build", "run", "watch", "env", "test", "probe_build", "probe")
+KEYS = (
+    "language",
+    "tools",
+    "sources",
+    "generate",
+    "build",
+    "run",
+    "watch",
+    "env",
+    "retries",
+    "test",
+    "probe_build",
+    "probe",
+)
 PLACEHOLDERS = ("root", "service", "module", "output", "python")
 MINIMUM = r"[0-9]+(\.[0-9]+)*"
 
@@ -44,6 +57,7 @@ class Kit:
         build: the command that builds a service; empty when there is nothing to build.
         run: the command that runs an instance.
         env: environment of a running instance.
+        retries: whether the kit itself tries calls again where a library can't, so that its instances' nodes say so.
     """
 
     language: str
@@ -52,6 +66,7 @@ class Kit:
     build: tuple[str, ...]
     run: tuple[str, ...]
     env: dict[str, str]
+    retries: bool
     folder: Path
 
 
@@ -65,6 +80,7 @@ def read(document: Document, folder: Path) -> Kit:
         build=document.texts("build"),
         run=document.texts("run"),
         env=document.table("env"),
+        retries=document.flag("retries", default=False),
         folder=folder,
     )
     for key in ("sources", "run"):

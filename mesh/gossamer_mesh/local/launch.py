@@ -80,8 +80,11 @@ def collector(store: Path, addresses: Addresses) -> list[str]:
     ]
 
 
-def bootstrap(stack: str, service: str, instance: str, zone: str, control_address: str) -> str:
-    """Give the xDS bootstrap of a client, as JSON."""
+def bootstrap(stack: str, service: str, instance: str, zone: str, control_address: str, *, by_kit: bool = False) -> str:
+    """Give the xDS bootstrap of a client, as JSON; `by_kit`: its kit tries calls again where a library can't."""
+    node = {"id": f"{stack}/{service}/{instance}", "cluster": service, "locality": {"zone": zone}}
+    if by_kit:
+        node["metadata"] = {"gossamer.retries": "kit"}
     return json.dumps(
         {
             "xds_servers": [
@@ -91,13 +94,13 @@ def bootstrap(stack: str, service: str, instance: str, zone: str, control_addres
                     "server_features": ["xds_v3", "ignore_resource_deletion"],
                 }
             ],
-            "node": {"id": f"{stack}/{service}/{instance}", "cluster": service, "locality": {"zone": zone}},
+            "node": node,
         }
     )
 
 
-def instance(stack: str, service: str, name: str, listen: str, addresses: Addresses) -> dict[str, str]:
-    """Give what an instance's environment holds beyond the plain one."""
+def instance(stack: str, service: str, name: str, listen: str, addresses: Addresses, *, by_kit: bool) -> dict[str, str]:
+    """Give what an instance's environment holds beyond the plain one; `by_kit` as for its bootstrap."""
     zone = os.environ.get("GOSSAMER_ZONE", "local")
     return {
         "GOSSAMER_SERVICE": service,
@@ -106,6 +109,6 @@ def instance(stack: str, service: str, name: str, listen: str, addresses: Addres
         "GOSSAMER_ZONE": zone,
         "GOSSAMER_LISTEN": listen,
         "CONSUL_HTTP_ADDR": addresses.consul,
-        "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap(stack, service, name, zone, addresses.control),
+        "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap(stack, service, name, zone, addresses.control, by_kit=by_kit),
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{addresses.otlp_grpc}",
     }

@@ -421,7 +421,9 @@ class Supervisor:
             environment = {
                 **launch.plain(self.folder.path),
                 **recipe.environment(),
-                **launch.instance(self.settings.name, service.name, name, address, self.addresses),
+                **launch.instance(
+                    self.settings.name, service.name, name, address, self.addresses, by_kit=recipe.kit.retries
+                ),
             }
             if "postgres" in service.stores:
                 environment["DATABASE_URL"] = await _translated(self.postgres.ensure_database(service.name))

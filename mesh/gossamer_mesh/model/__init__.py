@@ -17,6 +17,7 @@ from gossamer_mesh.model.plan import (
     PathIs,
     Plan,
     Retry,
+    RetryBudget,
     Route,
     Share,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "PathIs",
     "Plan",
     "Retry",
+    "RetryBudget",
     "Route",
     "Service",
     "Share",

@@ -69,6 +69,16 @@ class Retry:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class RetryBudget:
+    """How many calls may be tried again, in proportion to all: so that retries don't make an overload worse."""
+
+    percent: float
+    """Retries for each hundred calls of the last ten seconds."""
+    min_per_second: float = 10.0
+    """Retries a second that are allowed anyway."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Delay:
     """Calls that are held up before they are sent."""
 
@@ -114,6 +124,11 @@ class Route:
     timeout: float | None = None
     """Seconds that a call may take, all attempts together."""
     retry: Retry | None = None
+    attempt_timeout: float | None = None
+    """Seconds that one attempt may take: for kits, since no library knows it. Only where `by_kit` is set."""
+    by_kit: bool = False
+    """Whether a kit is to make the attempts, where the caller has one that does, instead of its library: all calls are
+    unary, and what they are tried again by is more than a library can do."""
     hash_on: tuple[str, ...] = ()
     """Headers whose values decide which instance is called, where the cluster is balanced by a ring."""
     fault: Fault | None = None
@@ -195,5 +210,7 @@ class Plan:
     service: str
     routes: tuple[Route, ...] = ()
     """The first that matches is taken; the last takes all. None: all calls go to the cluster of the service's name."""
+    retry_budget: RetryBudget | None = None
+    """Of all routes together, for kits."""
     clusters: tuple[Cluster, ...] = field(default=())
     """All that the routes lead to, and always the one of the service's name; each once."""

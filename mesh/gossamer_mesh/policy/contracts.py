@@ -1,13 +1,19 @@
 """What the contracts promise about their methods, read from the descriptor image of all contracts.
 
-A method may be called again after a failure only if its contract says so with `idempotency_level`.
+A method may be called again after a failure only if its contract says so with `idempotency_level`. What holds for calls
+that are one request and one answer, such as a default timeout, is for unary methods only.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet, MethodOptions
+from google.protobuf.descriptor_pb2 import (
+    FileDescriptorProto,
+    FileDescriptorSet,
+    MethodDescriptorProto,
+    MethodOptions,
+)
 from google.protobuf.message import DecodeError
 
 REPEATABLE = frozenset({MethodOptions.NO_SIDE_EFFECTS, MethodOptions.IDEMPOTENT})
@@ -20,10 +26,12 @@ class ContractsError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contracts:
-    """The methods of all contracts that may be called again."""
+    """The methods of all contracts that something may be done to. Paths are as `/package.Service/Method`."""
 
     repeatable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
-    """By the contract's full name: paths as `/package.Service/Method`, in the order of the contract."""
+    """By the contract's full name: the methods that may be called again, in the order of the contract."""
+    unary: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the contract's full name: the methods without a stream, in the order of the contract."""
 
     @classmethod
     def parse(cls, image: bytes) -> "Contracts":
@@ -36,15 +44,19 @@ class Contracts:
                 "Run `make protos`."
             ) from error
         return cls(
-            repeatable=MappingProxyType(
-                {
-                    f"{file.package}.{service.name}": tuple(
-                        f"/{file.package}.{service.name}/{method.name}"
-                        for method in service.method
-                        if method.options.idempotency_level in REPEATABLE
-                    )
-                    for file in files
-                    for service in file.service
-                }
-            )
+            repeatable=_methods(files, lambda method: method.options.idempotency_level in REPEATABLE),
+            unary=_methods(files, lambda method: not (method.client_streaming or method.server_streaming)),
         )
+
+
+def _methods(
+    files: Iterable[FileDescriptorProto], wanted: Callable[[MethodDescriptorProto], bool]
+) -> Mapping[str, tuple[str, ...]]:
+    """Give the paths of the wanted methods of each contract."""
+    contracts = ((f"{file.package}.{service.name}", service) for file in files for service in file.service)
+    return MappingProxyType(
+        {
+            name: tuple(f"/{name}/{method.name}" for method in service.method if wanted(method))
+            for name, service in contracts
+        }
+    )

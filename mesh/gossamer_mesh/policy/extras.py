@@ -1,7 +1,7 @@
 """What Consul has no entry for: JSON under the KV prefix `gossamer/`, checked by the schemas beside this file.
 
-gossamer/defaults            what holds where no entry says otherwise     schemas/defaults.json
-gossamer/faults/SERVICE      what is done on purpose to some calls        schemas/faults.json
+gossamer/faults/SERVICE      what is done on purpose to some calls                 schemas/faults.json
+gossamer/defaults[/SERVICE]  what holds where no entry says otherwise, see defaults.py
 """
 
 import json
@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, NoReturn
 
 import fastjsonschema
 
-from gossamer_mesh.model import Abort, Delay, Fault, Header, HeaderIs, Outlier, Retry
+from gossamer_mesh.model import Abort, Delay, Entries, Fault, Header, HeaderIs
 from gossamer_mesh.policy.refusals import Refusals
 from gossamer_mesh.policy.retries import seconds
 
 PREFIX = "gossamer/"
-DEFAULTS = "defaults"
 FAULTS = "faults/"
+
+LONGEST = 100
+"""Characters of what was found that a reason repeats."""
 
 STATUSES = (
     "OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
@@ -27,21 +29,6 @@ STATUSES = (
     "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
 )  # fmt: skip
 """The names of gRPC's statuses, in the order of their numbers."""
-
-
-RETRY = Retry(on=("unavailable",), times=3)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Defaults:
-    """What holds for every service where no entry says otherwise."""
-
-    retry: Retry | None = RETRY
-    """What methods get that may be called again."""
-    timeout: float | None = None
-    outlier: Outlier | None = None
-    zones: bool = False
-    """Whether callers prefer instances of their own zone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,23 +43,9 @@ class WrittenFault:
     headers: tuple[Header, ...] = ()
 
 
-def defaults(extras: Mapping[str, str], refusals: Refusals) -> Defaults:
-    """Read `gossamer/defaults`; without it, or when it is refused, what the mesh does anyway."""
-    written = _read(extras, DEFAULTS, DEFAULTS, refusals)
-    if not written:
-        return Defaults()
-    own = Defaults()
-    return Defaults(
-        retry=_retry(written["retry"], own.retry) if "retry" in written else own.retry,
-        timeout=seconds(written.get("timeout")),
-        outlier=_outlier(written.get("outlier") or {}) if written.get("outlier") else None,
-        zones=written.get("zones") == "prefer",
-    )
-
-
-def faults(extras: Mapping[str, str], service: str, refusals: Refusals) -> tuple[WrittenFault, ...]:
+def faults(entries: Entries, service: str, refusals: Refusals) -> tuple[WrittenFault, ...]:
     """Read `gossamer/faults/SERVICE`; none when it is not there or is refused."""
-    written = _read(extras, f"{FAULTS}{service}", "faults", refusals) or ()
+    written = read(entries, f"{FAULTS}{service}", "faults", refusals) or ()
     return tuple(_fault(each, f"{PREFIX}{FAULTS}{service}[{index}]") for index, each in enumerate(written))
 
 
@@ -95,34 +68,39 @@ def _fault(written: Mapping[str, Any], source: str) -> WrittenFault:
     )
 
 
-def _retry(written: Any, own: Retry | None) -> Retry | None:
-    if written is False:
-        return None
-    return Retry(on=tuple(sorted(written.get("on") or (own.on if own else ("unavailable",)))), times=written["times"])
-
-
-def _outlier(written: Mapping[str, Any]) -> Outlier:
-    durations = {name: seconds(written[name]) for name in ("interval", "base_ejection") if name in written}
-    numbers = {name: value for name, value in written.items() if name not in durations}
-    return Outlier(**{"max_ejection_percent": 50, "threshold": 50, **numbers, **durations})
-
-
-def _read(extras: Mapping[str, str], key: str, schema: str, refusals: Refusals) -> Any:
-    """Read one document; None when it is not there or is refused."""
-    if key not in extras:
+def read(entries: Entries, key: str, schema: str, refusals: Refusals) -> Any:
+    """Read one document, by its key without `gossamer/`; None when it is not there or is refused."""
+    if reason := entries.broken_extras.get(key):
+        refusals.say(f"{PREFIX}{key}", reason)
+    if key not in entries.extras or reason:
         return None
     try:
-        document = json.loads(extras[key])
+        document = json.loads(entries.extras[key], parse_constant=_no_number)
         _validator(schema)(document)
     except fastjsonschema.JsonSchemaValueException as error:
-        name = error.name or ""
-        field = name.removeprefix("data").lstrip(".")
-        refusals.say(f"{PREFIX}{key} {field}".rstrip(), error.message.removeprefix(name).strip())
-    except ValueError as error:
+        field = (error.name or "").removeprefix("data").lstrip(".")
+        refusals.say(f"{PREFIX}{key} {field}".rstrip(), _reason(error))
+    except (ValueError, RecursionError) as error:
         refusals.say(f"{PREFIX}{key}", f"expected JSON, found what is none: {error}")
     else:
         return document
     return None
+
+
+def _reason(error: fastjsonschema.JsonSchemaValueException) -> str:
+    """Say what the schema expects, and what it found."""
+    found, rule = json.dumps(error.value, ensure_ascii=False), error.definition or {}
+    found = found if len(found) <= LONGEST else f"{found[:LONGEST]} ..."
+    if error.rule in {"pattern", "not"} and "description" in rule:
+        return f"expected {rule['description']}, found {found}"
+    message = error.message.removeprefix(error.name or "").strip()
+    if error.rule == "additionalProperties":
+        return f"{message}, found {found}: expected some of {', '.join(rule['properties'])}"
+    return f"{message}, found {found}"
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number")
 
 
 @cache

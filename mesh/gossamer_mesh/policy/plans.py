@@ -8,7 +8,7 @@ from gossamer_mesh.model import Audience, Cluster, Endpoint, Entries, Health, In
 from gossamer_mesh.model.address import packed
 from gossamer_mesh.policy.contracts import Contracts
 from gossamer_mesh.policy.refusals import Refusal, Refusals
-from gossamer_mesh.policy.shapes import Aim, Shape, shape
+from gossamer_mesh.policy.shapes import Aim, Methods, Shape, shape
 from gossamer_mesh.policy.targets import Target
 
 ANYONE = Audience()
@@ -32,24 +32,29 @@ def plan(
     one that holds when nothing is written. Instances come and go in either.
     """
 
-    def repeatable(services: Iterable[str]) -> tuple[str, ...]:
+    def methods(services: Iterable[str]) -> Methods:
         served = {each for name in services for each in (mesh.services.get(name) or Service(name=name)).contracts}
-        return tuple(sorted(path for contract in served for path in contracts.repeatable.get(contract, ())))
+        repeatable, unary = (
+            frozenset(path for contract in served for path in paths.get(contract, ()))
+            for paths in (contracts.repeatable, contracts.unary)
+        )
+        return Methods(repeatable, unary)
 
     refusals = Refusals(service)
     try:
-        chosen = shape(service, repeatable, mesh.entries, audience, refusals)
+        chosen = shape(service, methods, mesh.entries, audience, refusals)
         _check_filters(chosen, mesh, refusals)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         reason = f"expected what Consul 1.22 answers to /v1/discovery-chain/{service}, found something else: {error!r}"
         refusals.say(f"discovery chain of {service}", reason)
     broken = mesh.entries.broken_chains.get(service)
     if refusals.found or (broken and service not in mesh.entries.chains):
-        chosen = last_good or shape(service, repeatable, Entries(), audience, Refusals(service))
+        chosen = last_good or shape(service, methods, Entries(), audience, Refusals(service))
     if broken:
         refusals.say(f"discovery chain of {service}", f"Consul can't compile it: {broken}")
-    filled = tuple(_fill(aim, mesh, chosen, audience, refusals) for aim in chosen.aims)
-    return Planned(Plan(service=service, routes=chosen.routes, clusters=filled), tuple(refusals.found), chosen)
+    filled = tuple(_fill(aim, mesh, audience, refusals) for aim in chosen.aims)
+    planned = Plan(service=service, routes=chosen.routes, retry_budget=chosen.retry_budget, clusters=filled)
+    return Planned(planned, tuple(refusals.found), chosen)
 
 
 def _check_filters(chosen: Shape, mesh: Mesh, refusals: Refusals) -> None:
@@ -59,14 +64,14 @@ def _check_filters(chosen: Shape, mesh: Mesh, refusals: Refusals) -> None:
             refusals.say(subject, f"the filter {target.filter!r} is refused: {reason}")
 
 
-def _fill(aim: Aim, mesh: Mesh, chosen: Shape, audience: Audience, refusals: Refusals) -> Cluster:
+def _fill(aim: Aim, mesh: Mesh, audience: Audience, refusals: Refusals) -> Cluster:
     """Give a cluster its endpoints, each address once, on the first level it belongs to."""
     seen: set[str] = set()
     levels: list[tuple[Endpoint, ...]] = []
     for target in aim.targets:
         endpoints = tuple(each for each in _endpoints(target, mesh, refusals) if each.address not in seen)
         seen.update(each.address for each in endpoints)
-        levels.extend(_by_zone(endpoints, audience.zone) if chosen.zones else [endpoints])
+        levels.extend(_by_zone(endpoints, audience.zone) if aim.zones else [endpoints])
     return replace(aim.cluster, levels=tuple(level for level in levels if level))
 
 

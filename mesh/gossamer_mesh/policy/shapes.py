@@ -7,12 +7,13 @@ https://developer.hashicorp.com/consul/api-docs/discovery-chain
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from gossamer_mesh.model import Audience, Cluster, Entries, Match, PathIs, Route, Share, pattern
+from gossamer_mesh.model import Audience, Cluster, Entries, Match, PathIs, RetryBudget, Route, Share, pattern
 from gossamer_mesh.model.plan import WHOLE
 from gossamer_mesh.policy import clusters, extras, matches, retries
-from gossamer_mesh.policy.extras import Defaults, WrittenFault
+from gossamer_mesh.policy.defaults import Defaults, defaults
+from gossamer_mesh.policy.extras import WrittenFault
 from gossamer_mesh.policy.refusals import Refusals
 from gossamer_mesh.policy.targets import Target, name_of, target_of
 
@@ -25,6 +26,8 @@ class Aim:
 
     cluster: Cluster
     targets: tuple[Target, ...]
+    zones: bool = False
+    """Whether instances of the caller's zone come first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +36,22 @@ class Shape:
 
     routes: tuple[Route, ...]
     aims: tuple[Aim, ...]
-    zones: bool = False
-    """Whether instances of the caller's zone come first."""
+    retry_budget: RetryBudget | None = None
+    """Of all routes together, for kits."""
+
+
+class Methods(NamedTuple):
+    """Paths of methods, as `/package.Service/Method`."""
+
+    repeatable: frozenset[str] = frozenset()
+    """Those that may be called again."""
+    unary: frozenset[str] = frozenset()
+    """Those without a stream."""
 
 
 def shape(
     service: str,
-    repeatable: Callable[[Iterable[str]], tuple[str, ...]],
+    methods: Callable[[Iterable[str]], Methods],
     entries: Entries,
     audience: Audience,
     refusals: Refusals,
@@ -48,22 +60,23 @@ def shape(
 
     Args:
         service: its name.
-        repeatable: gives the paths of the methods of some services that may be called again.
+        methods: gives the methods of some services.
         entries: what people wrote.
         audience: who asks.
         refusals: is told what can't be followed; the shape is then what is left, and better not used.
     """
     walk = _Walk(service, entries, audience, refusals)
-    defaults = extras.defaults(entries.extras, refusals)
-    walked = list(walk.routes(defaults))
-    aims = walk.aims(defaults)
-    paths = repeatable({target.service for aim in aims for target in aim.targets})
-    routes = [spread for route in walked for spread in _with_retries(route, paths, defaults)]
-    faults = [each for each in extras.faults(entries.extras, service, refusals) if each.caller in {"", audience.caller}]
+    walked = list(walk.routes())
+    aims = walk.aims()
+    known = methods({target.service for aim in aims for target in aim.targets})
+    routes = [spread for route in walked for spread in _with_defaults(route, known, walk.defaults(service))]
+    faults = [each for each in extras.faults(entries, service, refusals) if each.caller in {"", audience.caller}]
     faulty = [spread for route in routes for spread in _with_faults(route, faults)]
     reached = {route.match: route for route in reversed(faulty)}  # of equal matches, the first takes every call
     return Shape(
-        routes=tuple(route for route in faulty if reached[route.match] is route), aims=aims, zones=defaults.zones
+        routes=tuple(route for route in faulty if reached[route.match] is route),
+        aims=aims,
+        retry_budget=walk.defaults(service).retry_budget,
     )
 
 
@@ -77,6 +90,7 @@ class _Walk:
         self._refusals = refusals
         self._chain = entries.chains.get(service) or {}
         self._aims: dict[str, Aim] = {}
+        self._defaults: dict[str, Defaults] = {}
         protocol = self._chain.get("Protocol") or PROTOCOLS[0]
         if protocol not in PROTOCOLS:
             refusals.say(
@@ -84,37 +98,45 @@ class _Walk:
                 f"expected grpc, found {protocol!r}: set it here or in proxy-defaults",
             )
 
-    def routes(self, defaults: Defaults) -> Iterator[Route]:
+    def defaults(self, service: str) -> Defaults:
+        """Give what holds for a service where no entry says otherwise."""
+        if service not in self._defaults:
+            self._defaults[service] = defaults(self._entries, service, self._refusals)
+        return self._defaults[service]
+
+    def routes(self) -> Iterator[Route]:
         """Give the routes in their order; the last takes all."""
         start = self._node(self._chain.get("StartNode", ""))
         if not start:
-            yield Route(to=(Share(cluster=self._service),), timeout=defaults.timeout)
+            yield Route(to=(Share(cluster=self._service),))
         elif start["Type"] == "router":
             owner = _owner(start)
             for index, route in enumerate(start["Routes"]):
-                yield self._route(route, f"service-router/{owner} Routes[{index}]", defaults)
+                yield self._route(route, f"service-router/{owner} Routes[{index}]")
         else:
-            yield self._to(Match(), start, defaults, _source(start))
+            yield self._to(Match(), start, _source(start))
 
-    def aims(self, defaults: Defaults) -> tuple[Aim, ...]:
+    def aims(self) -> tuple[Aim, ...]:
         """Give every cluster that was come by, and always the service's own, in the order of their names."""
         own = self._aims.get(self._service) or Aim(
             cluster=Cluster(name=self._service), targets=(Target(self._service),)
         )
         every = {**self._aims, self._service: own}
-        return tuple(self._limited(every[name], defaults) for name in sorted(every))
+        return tuple(self._limited(every[name]) for name in sorted(every))
 
-    def _limited(self, aim: Aim, defaults: Defaults) -> Aim:
-        cluster = replace(aim.cluster, outlier=aim.cluster.outlier or defaults.outlier)
+    def _limited(self, aim: Aim) -> Aim:
+        # of the service that the cluster is of, not the one that is called: what leads to it agrees on it
+        own = self.defaults(aim.targets[0].service)
+        cluster = replace(aim.cluster, outlier=aim.cluster.outlier or own.outlier)
         if written := self._entries.defaults.get(self._caller):
             subject = f"service-defaults/{self._caller}"
             cluster = clusters.limited(cluster, aim.targets[0].service, written, subject, self._refusals)
-        return replace(aim, cluster=cluster)
+        return replace(aim, cluster=cluster, zones=own.zones)
 
     def _node(self, name: str) -> Mapping[str, Any]:
         return (self._chain.get("Nodes") or {}).get(name) or {}
 
-    def _route(self, written: Mapping[str, Any], subject: str, defaults: Defaults) -> Route:
+    def _route(self, written: Mapping[str, Any], subject: str) -> Route:
         definition = written["Definition"]
         http = (definition.get("Match") or {}).get("HTTP") or {}
         destination = definition.get("Destination") or {}
@@ -122,18 +144,18 @@ class _Walk:
             if destination.get(field):
                 self._refusals.say(f"{subject}.Destination.{field}", "gRPC clients can't do it: remove it")
         match = matches.match(http, f"{subject}.Match.HTTP", self._refusals)
-        route = self._to(match, self._node(written["NextNode"]), defaults, subject)
+        route = self._to(match, self._node(written["NextNode"]), subject)
         timeout = retries.seconds(destination.get("RequestTimeout"))
         retry = retries.retry(destination, f"{subject}.Destination", self._refusals)
         return replace(route, timeout=timeout or route.timeout, retry=retry)
 
-    def _to(self, match: Match, node: Mapping[str, Any], defaults: Defaults, source: str) -> Route:
+    def _to(self, match: Match, node: Mapping[str, Any], source: str) -> Route:
         """Make a route to a splitter or a resolver."""
         legs: Sequence[Mapping[str, Any]] = node.get("Splits") or (
             {"Weight": 100, "NextNode": f"resolver:{node['Name']}"},
         )
         shares: dict[str, int] = {}
-        timeouts, hashed = [defaults.timeout], []
+        timeouts, hashed = [], []
         for index, leg in enumerate(legs):
             self._refuse_headers(leg, f"service-splitter/{_owner(node)} Splits[{index}]")
             resolver = self._node(leg["NextNode"])
@@ -196,16 +218,34 @@ def _source(node: Mapping[str, Any]) -> str:
     return "" if resolver.get("Default") else f"service-resolver/{node['Name'].split('.')[-4]}"
 
 
-def _with_retries(route: Route, repeatable: tuple[str, ...], defaults: Defaults) -> Iterator[Route]:
-    """Put before a route, which says nothing of retries, one for each of its methods that may be called again."""
-    if not route.retry and defaults.retry:
-        for path in repeatable:
-            if _takes(route.match, path):
-                match = replace(route.match, is_=PathIs.EXACT, path=path)
-                yield replace(route, match=match, retry=defaults.retry)
-        if route.match.is_ is PathIs.EXACT and route.match.path in repeatable:
+def _with_defaults(route: Route, methods: Methods, own: Defaults) -> Iterator[Route]:
+    """Put before a route one for each of its methods that gets more than the route itself."""
+    for path in sorted(methods.repeatable | methods.unary):
+        if not _takes(route.match, path):
+            continue
+        special = replace(
+            _with_more(route, path, methods, own), match=replace(route.match, is_=PathIs.EXACT, path=path)
+        )
+        if special.match == route.match:
+            yield special
             return
+        if replace(special, match=route.match) != route:
+            yield special
     yield route
+
+
+def _with_more(route: Route, path: str, methods: Methods, own: Defaults) -> Route:
+    """Give the calls of one method what holds where nobody says otherwise."""
+    retry = route.retry or (own.retry if path in methods.repeatable else None)
+    if path not in methods.unary:
+        return replace(route, retry=retry)
+    return replace(
+        route,
+        retry=retry,
+        timeout=own.timeout if route.timeout is None else route.timeout,
+        attempt_timeout=own.attempt_timeout,
+        by_kit=own.by_kit and (retry is not None or own.attempt_timeout is not None),
+    )
 
 
 def _takes(match: Match, path: str) -> bool:

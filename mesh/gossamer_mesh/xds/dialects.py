@@ -1,4 +1,4 @@
-"""What is planned -> what the clients of a dialect can follow of it (xds.md 7.3 to 7.5). Nothing is spelled here.
+"""What is planned -> what those who follow it can follow of it (xds.md 7.3 to 7.5). Nothing is spelled here.
 
 What a dialect does not change is equal to what came, so that its resources are those of everybody else.
 
@@ -7,29 +7,43 @@ What a dialect does not change is equal to what came, so that its resources are 
 | C-core  | no timeouts: they fire up to two seconds early (grpc #40633); least request is not there |
 | Node    | least request is not there: the list that asks for it falls back to one that ignores weights |
 | Rust    | one level, since all are called at once; no ring, which is refused; least request is what it does anyway; |
-|         | no faults and limits, which are ignored; a retry everywhere, since dead endpoints are called too |
+|         | no faults and limits, which are ignored |
+
+Rust's library also calls endpoints that refuse, so that it would fail less with a retry on every route. It gets none
+that others don't: what may not be called again is never called again, whatever the language.
+
+Where a kit makes the attempts, its library makes one.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from gossamer_mesh.model import Balance, Cluster, Retry, Route
-from gossamer_mesh.xds.views import Dialect
-
-LAST_RESORT = Retry(on=("unavailable",), times=3)
-"""What Rust gets for routes that say nothing of retries."""
+from gossamer_mesh.model import Balance, Cluster, Route
+from gossamer_mesh.xds.views import Dialect, Follower
 
 
-def routes_followed(routes: tuple[Route, ...], dialect: Dialect) -> tuple[Route, ...]:
-    """Give the routes without what clients of the dialect get wrong."""
-    change = ROUTES.get(dialect)
-    return tuple(map(change, routes)) if change else routes
+def routes_followed(routes: tuple[Route, ...], follower: Follower) -> tuple[Route, ...]:
+    """Give the routes without what the library gets wrong, and without what is above it for a kit."""
+    changes = [_once if follower.by_kit else _always, *filter(None, [ROUTES.get(follower.dialect)])]
+    for change in changes:
+        routes = tuple(map(change, routes))
+    return routes
 
 
 def cluster_followed(cluster: Cluster, dialect: Dialect) -> Cluster:
     """Give the cluster without what clients of the dialect get wrong."""
     change = CLUSTERS.get(dialect)
     return change(cluster) if change else cluster
+
+
+def _once(route: Route) -> Route:
+    """Leave the attempts to the kit."""
+    return replace(route, retry=None, attempt_timeout=None, by_kit=False) if route.by_kit else route
+
+
+def _always(route: Route) -> Route:
+    """Leave out what is for kits, so that it makes no other resource."""
+    return replace(route, attempt_timeout=None, by_kit=False) if route.by_kit else route
 
 
 def _without_timeout(route: Route) -> Route:
@@ -41,9 +55,7 @@ def _without_least_request(cluster: Cluster) -> Cluster:
 
 
 def _rust_route(route: Route) -> Route:
-    if route.retry and not route.fault:
-        return route
-    return replace(route, retry=route.retry or LAST_RESORT, fault=None)
+    return replace(route, fault=None) if route.fault else route
 
 
 def _rust_cluster(cluster: Cluster) -> Cluster:

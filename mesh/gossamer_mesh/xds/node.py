@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 from envoy.config.core.v3 import base_pb2
 
+RETRIES = "gossamer.retries"
+"""The key of a node's metadata."""
+
 
 class Node(NamedTuple):
     """What a client says of itself in the first request of its stream."""
@@ -14,9 +17,12 @@ class Node(NamedTuple):
     user_agent: str = ""
     """The client library and its version, for example `gRPC Go 1.85.0`."""
     zone: str = ""
+    retries: str = ""
+    """Who tries calls again, as its metadata says it: `kit`, or nobody but the library."""
 
     @classmethod
     def of(cls, node: base_pb2.Node) -> "Node":
         """Read the node of a request."""
         user_agent = f"{node.user_agent_name} {node.user_agent_version}".strip()
-        return cls(id=node.id, cluster=node.cluster, user_agent=user_agent, zone=node.locality.zone)
+        retries = node.metadata.fields[RETRIES].string_value if RETRIES in node.metadata.fields else ""
+        return cls(id=node.id, cluster=node.cluster, user_agent=user_agent, zone=node.locality.zone, retries=retries)

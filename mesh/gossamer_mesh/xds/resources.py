@@ -49,7 +49,7 @@ class Resources:
     def of(self, view: View) -> ResourceSet:
         """Give what clients of a view are told; until something changes, the same set again."""
         told = self._told.get(view.audience) or self._nothing()
-        return told.of(view.dialect)
+        return told.of(view.follower)
 
     def _nothing(self) -> Told:
         return Told(self._spelling, self._next_version, self._stubs.__getitem__)

@@ -20,7 +20,7 @@ from gossamer_mesh.xds.listeners import listener
 from gossamer_mesh.xds.resource import Resource
 from gossamer_mesh.xds.routes import route_configuration
 from gossamer_mesh.xds.types import Type
-from gossamer_mesh.xds.views import Dialect
+from gossamer_mesh.xds.views import Dialect, Follower
 
 
 class Spelling:
@@ -29,16 +29,16 @@ class Spelling:
     def __init__(self) -> None:
         self._held: WeakValueDictionary[Hashable, Resource] = WeakValueDictionary()
 
-    def plan(self, plan: Plan, dialect: Dialect) -> Iterator[Resource]:
+    def plan(self, plan: Plan, follower: Follower) -> Iterator[Resource]:
         """Spell all of a plan. Raises `IllegalResourceError`."""
         for cluster in plan.clusters:
-            yield from self.cluster(cluster, dialect)
-        yield from self.routing(plan, dialect)
+            yield from self.cluster(cluster, follower.dialect)
+        yield from self.routing(plan, follower)
 
-    def routing(self, plan: Plan, dialect: Dialect) -> Iterator[Resource]:
+    def routing(self, plan: Plan, follower: Follower) -> Iterator[Resource]:
         """Spell the listener, which Envoy has of its own, and the routes of a plan. Raises `IllegalResourceError`."""
-        name, envoy = plan.service, dialect is Dialect.ENVOY
-        routes = routes_followed(plan.routes or (Route(to=(Share(cluster=name),)),), dialect)
+        name, envoy = plan.service, follower.dialect is Dialect.ENVOY
+        routes = routes_followed(plan.routes or (Route(to=(Share(cluster=name),)),), follower)
         faulty = any(route.fault for route in routes)
         if not envoy:
             yield self._once((Listener, name, faulty), name, lambda: listener(name, faulty=faulty))

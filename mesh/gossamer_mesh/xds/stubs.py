@@ -11,7 +11,7 @@ from gossamer_mesh.xds.legality import IllegalResourceError
 from gossamer_mesh.xds.resource import Resource
 from gossamer_mesh.xds.spelling import Spelling
 from gossamer_mesh.xds.types import Type
-from gossamer_mesh.xds.views import Dialect
+from gossamer_mesh.xds.views import Dialect, Follower
 
 
 class Stubs:
@@ -38,6 +38,6 @@ class Stubs:
         try:
             if type_ in {Type.CLUSTER, Type.CLUSTER_LOAD_ASSIGNMENT}:
                 return list(self._spelling.cluster(Cluster(name=name), self._dialect))
-            return list(self._spelling.routing(Plan(service=name), self._dialect))
+            return list(self._spelling.routing(Plan(service=name), Follower(self._dialect)))
         except IllegalResourceError:
             return ()

@@ -1,4 +1,4 @@
-"""What one audience is told: its plans, and their resources in each dialect that somebody asked for.
+"""What one audience is told: its plans, and their resources for each kind of follower that somebody asked for.
 
 A cluster may be in several plans. They agree on it but for a moment at most; then the plan of the service that it is
 named after decides, or else the first by name, so that what is told never depends on the order of changes.
@@ -12,9 +12,9 @@ from gossamer_mesh.xds.legality import IllegalResourceError
 from gossamer_mesh.xds.resource import Resource, ResourceSet, Unknown
 from gossamer_mesh.xds.spelling import Spelling
 from gossamer_mesh.xds.types import Type
-from gossamer_mesh.xds.views import Dialect
+from gossamer_mesh.xds.views import Dialect, Follower
 
-FULL = Dialect.OTHER
+FULL = Follower()
 """Told all there is: every dialect that needs nothing changed shares its resources."""
 
 
@@ -34,20 +34,20 @@ class Told:
         """By cluster: the services whose plans have it, sorted."""
         self._sets = {FULL: self._empty(FULL)}
 
-    def of(self, dialect: Dialect) -> ResourceSet:
-        """Give the resources in a dialect."""
-        dialect = dialect if dialect in CHANGED else FULL
-        if dialect not in self._sets:
-            every = self._spelled(dialect, self._plans, self._holders)
-            self._sets[dialect] = self._after(self._empty(dialect), every)
-        return self._sets[dialect]
+    def of(self, follower: Follower) -> ResourceSet:
+        """Give the resources for a follower."""
+        follower = follower if follower.dialect in CHANGED else follower._replace(dialect=FULL.dialect)
+        if follower not in self._sets:
+            every = self._spelled(follower, self._plans, self._holders)
+            self._sets[follower] = self._after(self._empty(follower), every)
+        return self._sets[follower]
 
     def update(self, plans: Iterable[Plan]) -> tuple[str, ...]:
         """Tell these plans from now on. Gives what is newly left out, because some client would refuse it."""
         illegal: list[str] = []
         services: list[str] = []
         names: set[str] = set()
-        held: list[Resource] = []  # so that what all dialects share is spelled once
+        held: list[Resource] = []  # so that what all followers share is spelled once
         for plan in plans:
             if plan == self._refused.get(plan.service):
                 continue
@@ -62,8 +62,8 @@ class Told:
                 names |= self._take(plan, before)
                 services.append(plan.service)
             self._refused.pop(plan.service, None)
-        for dialect, told in self._sets.items():
-            self._sets[dialect] = self._after(told, self._spelled(dialect, services, sorted(names)))
+        for follower, told in self._sets.items():
+            self._sets[follower] = self._after(told, self._spelled(follower, services, sorted(names)))
         return tuple(illegal)
 
     def _take(self, plan: Plan, before: Plan | None) -> set[str]:
@@ -83,12 +83,12 @@ class Told:
         else:
             del self._holders[name]
 
-    def _spelled(self, dialect: Dialect, services: Iterable[str], names: Iterable[str]) -> Iterator[Resource]:
+    def _spelled(self, follower: Follower, services: Iterable[str], names: Iterable[str]) -> Iterator[Resource]:
         for name in names:
             if cluster := self._cluster(name):
-                yield from self._spelling.cluster(cluster, dialect)
+                yield from self._spelling.cluster(cluster, follower.dialect)
         for service in services:
-            yield from self._spelling.routing(self._plans[service], dialect)
+            yield from self._spelling.routing(self._plans[service], follower)
 
     def _cluster(self, name: str) -> Cluster | None:
         """Find the cluster as it is told; none if no plan has it any more."""
@@ -113,6 +113,8 @@ class Told:
         versions = {**before.versions, **{type_: self._next_version(type_) for type_ in changed}}
         return ResourceSet(versions=versions, resources=resources, unknown=before.unknown)
 
-    def _empty(self, dialect: Dialect) -> ResourceSet:
+    def _empty(self, follower: Follower) -> ResourceSet:
         versions = {type_: self._next_version(type_) for type_ in Type}
-        return ResourceSet(versions=versions, resources={type_: {} for type_ in Type}, unknown=self._unknown(dialect))
+        return ResourceSet(
+            versions=versions, resources={type_: {} for type_ in Type}, unknown=self._unknown(follower.dialect)
+        )

@@ -6,6 +6,9 @@ from typing import NamedTuple
 from gossamer_mesh.model import Audience
 from gossamer_mesh.xds.node import Node
 
+BY_KIT = "kit"
+"""What a node says whose kit tries calls again."""
+
 
 class Dialect(Enum):
     """What a client library understands of xDS. The value is how its user agent begins."""
@@ -25,10 +28,20 @@ class Dialect(Enum):
         return next(dialect for dialect in cls if user_agent.startswith(dialect.value))
 
 
+class Follower(NamedTuple):
+    """What follows the resources in a client: its library, and what is above it."""
+
+    dialect: Dialect = Dialect.OTHER
+    by_kit: bool = False
+    """Whether a kit makes the attempts of the routes that are for kits, so that the library must not."""
+
+
 class View(NamedTuple):
     """All that what a client is told depends on. Clients of equal views are told the same."""
 
     dialect: Dialect = Dialect.OTHER
+    by_kit: bool = False
+    """Whether the client's node says that its kit tries calls again."""
     zone: str = ""
     caller: str = ""
     """The service that the client is an instance of."""
@@ -36,7 +49,17 @@ class View(NamedTuple):
     @classmethod
     def of(cls, node: Node) -> "View":
         """Tell the view of a node."""
-        return cls(dialect=Dialect.of(node.user_agent), zone=node.zone, caller=node.cluster)
+        return cls(
+            dialect=Dialect.of(node.user_agent),
+            by_kit=node.retries == BY_KIT,
+            zone=node.zone,
+            caller=node.cluster,
+        )
+
+    @property
+    def follower(self) -> Follower:
+        """What `xds` knows of it."""
+        return Follower(self.dialect, self.by_kit)
 
     @property
     def audience(self) -> Audience:

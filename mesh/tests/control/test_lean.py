@@ -38,6 +38,7 @@ def test_it_imports_nothing_that_it_does_not_need():
             [
                 *("Abort", "Audience", "Balance", "Cluster", "Delay", "Endpoint", "Entries", "Fault", "Header"),
                 *("HeaderIs", "Health", "Instance", "Match", "Mesh", "Outlier", "PathIs", "Plan", "Retry", "Route"),
+                "RetryBudget",
                 *("Service", "Share"),
             ],
         ),

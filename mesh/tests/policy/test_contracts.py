@@ -32,6 +32,16 @@ def test_only_marked_methods_may_be_repeated():
     assert contracts.repeatable == {"shop.v1.Catalog": ("/shop.v1.Catalog/Get", "/shop.v1.Catalog/Put")}
 
 
+def test_methods_without_a_stream_are_unary():
+    files = FileDescriptorSet()
+    service = files.file.add(package="shop.v1").service.add(name="Catalog")
+    service.method.add(name="Get")
+    service.method.add(name="Up", client_streaming=True)
+    service.method.add(name="Down", server_streaming=True)
+    service.method.add(name="Both", client_streaming=True, server_streaming=True)
+    assert Contracts.parse(files.SerializeToString()).unary == {"shop.v1.Catalog": ("/shop.v1.Catalog/Get",)}
+
+
 def test_the_projects_own_image():
     repeatable = Contracts.parse(IMAGE.read_bytes()).repeatable
     assert "/shop.catalog.v1.CatalogService/GetProduct" in repeatable["shop.catalog.v1.CatalogService"]

@@ -23,9 +23,10 @@ from gossamer_mesh.model import (
     Share,
 )
 from gossamer_mesh.policy import Contracts, plan
+from gossamer_mesh.policy.defaults import OUTLIER
 
 GET, LIST = "/shop.Catalog/Get", "/shop.Catalog/List"
-CONTRACTS = Contracts(repeatable={"shop.Catalog": (GET,)})
+CONTRACTS = Contracts(repeatable={"shop.Catalog": (GET,)}, unary={"shop.Catalog": (GET, LIST)})
 RETRY = Retry(on=("unavailable",), times=3)
 CALLER = Audience(caller="web")
 
@@ -196,7 +197,7 @@ def test_a_callers_own_limits_hold_for_it_and_nobody_else():
     (others,) = planned(plain, Audience(caller="cli"), defaults={"web": written}).plan.clusters
     outlier = Outlier(interval=10.0, max_ejection_percent=50, threshold=50, request_volume=3)
     assert (own.max_requests, own.outlier) == (9, outlier)
-    assert (others.max_requests, others.outlier) == (None, None)
+    assert (others.max_requests, others.outlier) == (None, OUTLIER)
 
 
 def test_a_fault_is_for_its_caller_its_method_and_its_headers():
@@ -229,13 +230,6 @@ def test_a_method_that_may_be_repeated_is_tried_again_where_a_regex_matches_it()
     first, second, *_ = routed(({"PathRegex": "/shop.*"}, {})).plan.routes
     assert (first.match, first.retry) == (Match(is_=PathIs.EXACT, path=GET), RETRY)
     assert (second.match, second.retry) == (Match(is_=PathIs.REGEX, path="/shop.*"), None)
-
-
-def test_what_holds_for_all_services_can_be_written():
-    written = '{"retry": false, "timeout": "2s", "outlier": {"request_volume": 4}}'
-    result = planned(chain(f"resolver:{PLAIN[0]}", resolver(PLAIN[0]), PLAIN), extras={"defaults": written})
-    assert [(route.timeout, route.retry) for route in result.plan.routes] == [(2.0, None)]
-    assert result.plan.clusters[0].outlier == Outlier(max_ejection_percent=50, threshold=50, request_volume=4)
 
 
 @pytest.mark.parametrize(
@@ -284,7 +278,7 @@ def test_a_balancer_that_grpc_does_not_have_is_refused(balancer, field):
     ("key", "text", "subject"),
     [
         ("defaults", "{", "gossamer/defaults"),
-        ("defaults", '{"retry": {"times": 9}}', "gossamer/defaults retry"),
+        ("defaults", '{"retry": {"times": 9}}', "gossamer/defaults retry.times"),
         ("defaults", '{"zone": "x"}', "gossamer/defaults"),
         ("faults/catalog", '[{"abort": {"status": "OK"}}]', "gossamer/faults/catalog [0].abort.status"),
         ("faults/catalog", '[{"from": "web"}]', "gossamer/faults/catalog [0]"),

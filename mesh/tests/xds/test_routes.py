@@ -4,6 +4,7 @@ import pytest
 
 from gossamer_mesh.model import (
     Abort,
+    Audience,
     Cluster,
     Delay,
     Fault,
@@ -16,7 +17,7 @@ from gossamer_mesh.model import (
     Route,
     Share,
 )
-from gossamer_mesh.xds import Dialect
+from gossamer_mesh.xds import Dialect, Resources, View
 
 from .conversation import RDS
 from .reading import shown, told
@@ -132,12 +133,28 @@ def test_retries_have_their_conditions_without_blanks():
     }
 
 
-def test_rust_retries_everywhere_and_as_planned_where_it_is():
-    """xds.md 7.4: it also calls endpoints that refuse."""
-    assert action(Dialect.RUST)["retryPolicy"] == {"retryOn": "unavailable", "numRetries": 3}
+def test_rust_retries_what_others_do_and_nothing_else():
+    """It also calls endpoints that refuse (xds.md 7.4); but what may not be called again is never called again."""
+    assert action(Dialect.RUST) == ACTION
     planned = Retry(on=("internal",), times=1)
     assert action(Dialect.RUST, retry=planned)["retryPolicy"] == {"retryOn": "internal", "numRetries": 1}
-    assert routes(dialect=Dialect.RUST)[0]["route"]["retryPolicy"] == {"retryOn": "unavailable", "numRetries": 3}
+
+
+def test_where_a_kit_makes_the_attempts_its_library_makes_one_and_other_libraries_retry():
+    retry = Retry(on=("unavailable",), times=3)
+    planned = Plan(
+        service="catalog",
+        routes=(
+            Route(match=Match(path="/a.B/"), to=TO, retry=retry, attempt_timeout=0.1, by_kit=True),
+            Route(to=TO, retry=retry),
+        ),
+        clusters=(Cluster(name="catalog"),),
+    )
+    made = Resources(boot="boot")
+    made.update(Audience(), [planned])
+    views = [View(dialect=Dialect.GO, by_kit=by_kit) for by_kit in (True, False)]
+    found = [shown(made.of(view).get(RDS, "catalog"))["virtualHosts"][0]["routes"] for view in views]
+    assert [["retryPolicy" in route["route"] for route in routes] for routes in found] == [[False, True], [True, True]]
 
 
 def test_the_headers_that_a_ring_hashes():

@@ -37,6 +37,27 @@ def test_a_view_knows_the_zone_and_the_caller():
     assert view.audience == Audience(zone="z1", caller="web")
 
 
+@pytest.mark.parametrize(
+    ("metadata", "by_kit"),
+    [
+        ({"gossamer.retries": "kit"}, True),
+        ({"gossamer.retries": "library"}, False),
+        ({"gossamer.retries": 1}, False),
+        ({}, False),
+    ],
+)
+def test_a_view_knows_whether_a_kit_makes_the_attempts(metadata, by_kit):
+    node = base_pb2.Node(user_agent_name="gRPC Go")
+    node.metadata.update(metadata)
+    assert View.of(Node.of(node)) == View(dialect=Dialect.GO, by_kit=by_kit)
+
+
+def test_where_a_kit_has_nothing_to_do_its_library_holds_what_others_do():
+    made = resources(plan("catalog", 1))
+    kit, library = (made.of(View(by_kit=by_kit)) for by_kit in (True, False))
+    assert all(kit.get(type_, "catalog") is library.get(type_, "catalog") for type_ in ALL)
+
+
 def resources(*plans, audience=Audience()):  # noqa: B008 - a value
     made = Resources(boot="boot")
     made.update(audience, plans)
@@ -59,7 +80,7 @@ def test_a_resource_that_a_dialect_does_not_change_is_the_same_one():
     )
     shared = {type_: go.get(type_, "catalog") for type_ in ALL}
     assert [core.get(type_, "catalog") is shared[type_] for type_ in ALL] == [True, False, True, True]
-    assert [rust.get(type_, "catalog") is shared[type_] for type_ in ALL] == [True, False, True, True]
+    assert [rust.get(type_, "catalog") is shared[type_] for type_ in ALL] == [True, True, True, True]
     assert [envoy.get(type_, "catalog") is shared[type_] for type_ in ALL] == [False, False, False, True]
 
 
