@@ -89,8 +89,13 @@ class AdsServer:
     def publish(self, resources_of: Callable[[View], ResourceSet]) -> None:
         """Serve from now on what this gives for each client's view; it is asked again only for clients that come."""
         self._resources_of = resources_of
+        sets: dict[View, ResourceSet] = {}
         for stream in self._streams.values():
-            self._offer(stream)
+            if view := stream.session.view:
+                if view not in sets:
+                    sets[view] = resources_of(view)
+                stream.session.offer(sets[view])
+                self._wake(stream)
 
     def end(self) -> None:
         """End every stream; clients come back when there is a control plane again."""
@@ -147,11 +152,13 @@ class AdsServer:
         if len(request.resource_names) > MOST_NAMES:
             found = f"expected at most {MOST_NAMES} names of a type, found {len(request.resource_names)}"
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, found)
+        came = stream.session.view is None
         refusal = stream.session.receive(request)
         if refusal:
             self._note(stream.node, refusal)
-        self._offer(stream)
-        stream.woken.set()
+        if came and self._resources_of and stream.session.view:
+            stream.session.offer(self._resources_of(stream.session.view))
+        self._wake(stream)
         self.answered.send()
 
     def _note(self, node: Node, refusal: Refusal) -> None:
@@ -164,9 +171,10 @@ class AdsServer:
                 extra={"node": node.id, "type": refusal.type.value, "reason": refusal.reason},
             )
 
-    def _offer(self, stream: Stream) -> None:
-        """Say what there is to a client that has said who it is."""
-        if self._resources_of and stream.session.view and stream.session.offer(self._resources_of(stream.session.view)):
+    @staticmethod
+    def _wake(stream: Stream) -> None:
+        """Have what is due sent. Most of what is said to clients, and by them, makes nothing due: nobody is woken."""
+        if stream.session.pending:
             stream.woken.set()
 
     async def _write(self, stream: Stream, context: Context) -> None:

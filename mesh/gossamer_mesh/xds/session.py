@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from operator import attrgetter
 from typing import NamedTuple
 
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
@@ -108,39 +109,47 @@ class Subscription:
     """What was in the response that it refused last."""
     _accepted: dict[str, Resource] = field(default_factory=dict)
     """The latest of each name that the client accepted and still follows."""
-    _settled: Mapping[str, Resource] | None = None
-    """The resources of which nothing is due; none: that has to be worked out."""
+    _asked: frozenset[str] | None = None
+    """What the last valid request named: most requests name the same again."""
+    _settled: str = ""
+    """The version of the type of which nothing is due; empty: that is to be looked up."""
 
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
         """Take a request in. Tells a refusal."""
         kind = self._kind(request)
         if kind is _Kind.FIRST:
             self._forget(self._sent.keys() | self._accepted.keys())
-            self._nonce, self._settled = 0, None
+            self._nonce = 0
         names = frozenset(name for name in request.resource_names if 0 < len(name) <= LONGEST_NAME)
         if kind is _Kind.STALE:
             self._dropped |= (self.names if self.wildcard else self._sent.keys()) - names
-        else:
+        elif kind is _Kind.FIRST or self._dropped or names != self._asked:
             self._forget(self._dropped)
             self._follow(names, named=bool(request.resource_names))
+            self._asked, self._settled = names, ""
         return None if kind is _Kind.FIRST else self._judge(request)
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was asked for is as it was when nothing was due."""
+        return bool(self._settled)
 
     def due(self, resources: ResourceSet) -> tuple[Resource, ...] | None:
         """Tell what has to be sent for the client to hold what there is; none if nothing has to."""
-        if self._settled is resources.resources[self.type]:
+        version = resources.versions[self.type]
+        if version == self._settled:
             return None
-        self._settled = resources.resources[self.type]
-        found = (resources.get(self.type, name) for name in sorted(self._wanted(resources)))
-        wanted = [resource for resource in found if resource]
+        wanted = [found for name in self._wanted(resources) if (found := resources.get(self.type, name))]
         changed = self.changed(wanted)
         waits_for_all = self.wildcard and not self._nonce
         if not changed and not waits_for_all:
+            self._settled = version
             return None
-        return tuple(wanted if self.type.full_state else changed)
+        return tuple(sorted(wanted if self.type.full_state else changed, key=attrgetter("name")))
 
     def sending(self, resources: tuple[Resource, ...], version: str, nonce: int) -> None:
         """Note what is sent."""
-        self._nonce, self.sent_version = nonce, version
+        self._nonce, self.sent_version, self._settled = nonce, version, version
         for resource in resources:
             self._sent[resource.name] = resource
             self._unanswered[resource.name] = _Sent(resource, nonce)
@@ -151,13 +160,13 @@ class Subscription:
 
     def repeat(self, names: Iterable[str]) -> None:
         """Have these sent again, though the client holds them."""
-        self._settled = None
         for name in names:
             self._sent.pop(name, None)
+        self._settled = ""
 
     def new(self) -> AbstractSet[str]:
         """Name what the client asked for and was not sent yet."""
-        return self.names - self._sent.keys() if self._settled is None else frozenset()
+        return self.names - self._sent.keys() if not self._settled else frozenset()
 
     def has_left(self, name: str, address: str) -> bool:
         """Tell whether the client accepted the latest it was sent of that name, and that lacks the address."""
@@ -177,18 +186,14 @@ class Subscription:
         What is named no longer is forgotten also if it is a part of everything: the client may have dropped it.
         """
         self._named = self._named or named
-        if names != self.names:
-            self._settled = None
         self._forget(self.names - names)
         self.wildcard = self.type.full_state and (WILDCARD in names or not self._named)
-        self.names = names - {WILDCARD}
+        self.names = names - {WILDCARD} if WILDCARD in names else names
         if not self.wildcard:
             self._forget(self._sent.keys() - self.names)
 
     def _forget(self, names: AbstractSet[str]) -> None:
         """Count these as never sent: the client has dropped them."""
-        if names:
-            self._settled = None
         for held in (self._sent, self._unanswered, self._accepted):
             for name in names & held.keys():
                 del held[name]
@@ -237,13 +242,16 @@ class Session:
         self.view: View | None = None
         """What decides what it is told; none until the first request."""
         self._subscriptions: dict[Type, Subscription] = {}
+        """In the order of the types."""
         self._resources: ResourceSet | None = None
+        self._quiet = True
+        """Whether it is known that nothing is due, as it is after most of what a client says."""
         self._last_nonce = 0
 
     @property
     def subscriptions(self) -> Iterator[Subscription]:
         """What the client follows, of each type that it asked for."""
-        return (self._subscriptions[type_] for type_ in Type if type_ in self._subscriptions)
+        return iter(self._subscriptions.values())
 
     def receive(self, request: DiscoveryRequest) -> Refusal | None:
         """Take a request in. Tells a refusal. A type that is not served here is ignored."""
@@ -253,22 +261,36 @@ class Session:
         type_ = BY_URL.get(request.type_url)
         if type_ is None:
             return None
-        return self._subscriptions.setdefault(type_, Subscription(type=type_)).receive(request)
+        if type_ not in self._subscriptions:
+            known = {**self._subscriptions, type_: Subscription(type=type_)}
+            self._subscriptions = {each: known[each] for each in Type if each in known}
+        subscription = self._subscriptions[type_]
+        refusal = subscription.receive(request)
+        self._quiet = self._quiet and subscription.settled
+        return refusal
 
-    def offer(self, resources: ResourceSet) -> bool:
-        """Say what there is now. Tells whether it is another set than before."""
-        other = resources is not self._resources
+    def offer(self, resources: ResourceSet) -> None:
+        """Say what there is now."""
+        self._quiet = self._quiet and resources is self._resources
         self._resources = resources
-        return other
+
+    @property
+    def pending(self) -> bool:
+        """Whether a response may be due: what is newly asked for is not looked up to tell it."""
+        if self._quiet or self._resources is None:
+            return False
+        self._quiet = all(each.settled and each.due(self._resources) is None for each in self.subscriptions)
+        return not self._quiet
 
     def take(self) -> Response | None:
         """Take the next response that is due, in the order of make before break; none if nothing is."""
-        if self._resources is None:
+        if self._quiet or self._resources is None:
             return None
         for subscription in self.subscriptions:
             due = subscription.due(self._resources)
             if due is not None:
                 return self._send(subscription, due, self._resources.versions[subscription.type])
+        self._quiet = True
         return None
 
     def new(self) -> Iterator[Resource | None]:

@@ -13,6 +13,8 @@ class Type(Enum):
     LISTENER = "envoy.config.listener.v3.Listener"
     ROUTE_CONFIGURATION = "envoy.config.route.v3.RouteConfiguration"
 
+    __hash__ = object.__hash__  # there is one of each; that of Enum is Python, and looked up for every client
+
     @property
     def url(self) -> str:
         """The type URL."""

@@ -22,6 +22,8 @@ class Dialect(Enum):
     ENVOY = "envoy"
     OTHER = ""
 
+    __hash__ = object.__hash__  # there is one of each; that of Enum is Python, and looked up for every client
+
     @classmethod
     def of(cls, user_agent: str) -> "Dialect":
         """Tell the dialect of a user agent."""

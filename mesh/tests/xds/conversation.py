@@ -58,8 +58,9 @@ class Conversation:
 
     def take(self) -> Response:
         """The next response, which must be due."""
+        assert self.session.pending, "no response is due"
         response = self.session.take()
-        assert response is not None, "no response is due"
+        assert response is not None, "nothing is sent, though a response is due"
         return response
 
     def accept(self, response: Response, *names: str) -> None:
@@ -79,7 +80,7 @@ class Conversation:
 
     def quiet(self) -> bool:
         """Whether nothing is due."""
-        return self.session.take() is None
+        return self.session.take() is None and not self.session.pending
 
 
 def names(response: Response) -> list[str]:
