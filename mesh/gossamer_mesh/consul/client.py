@@ -49,6 +49,12 @@ def source_error(url: str, error: BaseException) -> SourceError:
     return SourceError(f"expected Consul to answer at {url}, but: {found}. {advice}")
 
 
+def words(error: BaseException) -> str:
+    """Give Consul's words on one line, without its status."""
+    found = str(error).split()
+    return " ".join(found[1:] if found[:1] and found[0].isdigit() else found)
+
+
 TOO_MANY = "429"
 """How py-consul's text begins when an agent refuses one more connection: it allows 200, and each service needs one."""
 

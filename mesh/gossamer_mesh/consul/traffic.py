@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterat
 from typing import Any, NamedTuple, TypeVar
 
 from gossamer_mesh.consul.blocking import BlockingQuery
-from gossamer_mesh.consul.client import Client
+from gossamer_mesh.consul.client import Client, words
 from gossamer_mesh.consul.queries import LONG_WAIT, Query, at, bucket, request
 from gossamer_mesh.discovery import SourceError
 from gossamer_mesh.model import Entries
@@ -152,7 +152,7 @@ class Traffic:
         except SourceError as error:
             if NO_FILTER not in str(error):
                 raise
-            return Selection(0, broken=str(error))
+            return Selection(0, broken=words(error.__cause__ or error))
         return Selection(index, frozenset(entry["Service"]["ID"] for entry in found or ()))
 
 

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from consul.callback import CB
 from consul.exceptions import ACLDisabled, ACLPermissionDenied, BadRequest, ClientError, ConsulException
 
-from gossamer_mesh.consul.client import REQUEST_ERRORS, Client, source_error
+from gossamer_mesh.consul.client import REQUEST_ERRORS, Client, source_error, words
 from gossamer_mesh.consul.entries import askable
 
 PREFIX = "gossamer/"
@@ -67,6 +67,8 @@ class Found:
     """What it says: JSON, or the text of a value that is none. Of a config entry also what Consul notes about it."""
     index: int
     """Changes with each writing of it."""
+    flags: int = 0
+    """Of a value: a number for whoever writes it."""
 
 
 class Writer:
@@ -98,22 +100,27 @@ class Writer:
             return None
         if not name.startswith(PREFIX):
             return Found(found, int(found["ModifyIndex"]))
-        text = base64.b64decode(found[0]["Value"] or "").decode(errors="replace")
+        pair = found[0]
+        text = base64.b64decode(pair["Value"] or "").decode(errors="replace")
         try:
-            return Found(json.loads(text), int(found[0]["ModifyIndex"]))
+            return Found(json.loads(text), int(pair["ModifyIndex"]), int(pair["Flags"]))
         except (ValueError, RecursionError):
-            return Found(text, int(found[0]["ModifyIndex"]))
+            return Found(text, int(pair["ModifyIndex"]), int(pair["Flags"]))
 
-    async def write(self, name: str, body: Any, *, index: int) -> int:
+    async def write(self, name: str, body: Any, *, index: int, flags: int = 0) -> int:
         """Write it, if it still has the index that it was read with; 0: if it is not there. Gives the new index.
+
+        A config entry has no flags.
 
         Raises `Conflict` and `Refused`.
         """
-        path, written = _path(name), body
-        if not name.startswith(PREFIX):
+        path, written, parameters = _path(name), body, [("cas", index)]
+        if name.startswith(PREFIX):
+            parameters.append(("flags", flags))
+        else:
             kind, _, entry = name.partition("/")
             path, written = "/v1/config", _entry(kind, entry, body)
-        done = await self._ask(self._http.put(CB.json(), path, params=[("cas", index)], data=json.dumps(written)))
+        done = await self._ask(self._http.put(CB.json(), path, params=parameters, data=json.dumps(written)))
         found = await self.read(name) if done else None
         if not found:
             raise Conflict(name)
@@ -123,6 +130,12 @@ class Writer:
         """Remove it, if it still has the index that it was read with. Raises `Conflict` and `Refused`."""
         if not await self._ask(self._http.delete(CB.json(), _path(name), params=[("cas", index)])):
             raise Conflict(name)
+
+    async def chain(self, service: str) -> Mapping[str, Any]:
+        """Read what Consul makes of all that is written about a service: its compiled discovery chain."""
+        answer = await self._ask(self._http.get(CB.json(), f"/v1/discovery-chain/{service}"))
+        chain: Mapping[str, Any] = answer["Chain"]
+        return chain
 
     @property
     def _http(self) -> Any:
@@ -135,7 +148,7 @@ class Writer:
                 return await request
         except REQUEST_ERRORS as error:
             if _is_refusal(error):
-                raise Refused(f"Consul does not take it: {_words(error)}") from error
+                raise Refused(f"Consul does not take it: {words(error)}") from error
             raise source_error(self._url, error) from error
 
 
@@ -157,10 +170,4 @@ def _is_refusal(error: BaseException) -> bool:
 
 
 def _is_away(error: BaseException) -> bool:
-    return any(words in str(error) for words in AWAY)
-
-
-def _words(error: BaseException) -> str:
-    """Give Consul's words on one line, without its status."""
-    words = str(error).split()
-    return " ".join(words[1:] if words[:1] and words[0].isdigit() else words)
+    return any(each in str(error) for each in AWAY)

@@ -2,25 +2,21 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
 
 import grpc
-from google.protobuf.message import Message
 
 from gossamer.mesh.v1 import mesh_pb2, mesh_pb2_grpc
 from gossamer_mesh.control import messages
-from gossamer_mesh.control.paging import PageTokenError, page
-from gossamer_mesh.control.validation import refuse, require_valid
+from gossamer_mesh.control.listing import page_of
+from gossamer_mesh.control.validation import require_valid
 from gossamer_mesh.discovery import Discovery
 from gossamer_mesh.model import Mesh, Service
 from gossamer_mesh.xds import AdsServer, Signal
 from gossamer_mesh.xds.node import Node
 
 Context = grpc.aio.ServicerContext[Any, Any]
-
-T = TypeVar("T")
-M = TypeVar("M", bound=Message)
 
 
 class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
@@ -38,7 +34,7 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     ) -> mesh_pb2.ListServicesResponse:
         """List every service with its instances."""
         known = ((service.name, service) for service in self._mesh.present)
-        services, token = await _page(known, messages.service, request, context)
+        services, token = await page_of(known, messages.service, request, context)
         return mesh_pb2.ListServicesResponse(services=services, next_page_token=token)
 
     async def WatchServices(
@@ -73,7 +69,7 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     async def ListClients(self, request: mesh_pb2.ListClientsRequest, context: Context) -> mesh_pb2.ListClientsResponse:
         """List the streams with what each accepted and refused."""
         streams = ((f"{stream.number:020}", stream) for stream in self._ads.streams)
-        clients, token = await _page(streams, messages.client, request, context)
+        clients, token = await page_of(streams, messages.client, request, context)
         return mesh_pb2.ListClientsResponse(clients=clients, next_page_token=token)
 
     async def AwaitDrain(self, request: mesh_pb2.AwaitDrainRequest, context: Context) -> mesh_pb2.AwaitDrainResponse:
@@ -119,18 +115,3 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
         finally:
             for wait in waits:
                 wait.cancel()
-
-
-async def _page(
-    items: Iterable[tuple[str, T]],
-    show: Callable[[T], M],
-    request: mesh_pb2.ListServicesRequest | mesh_pb2.ListClientsRequest,
-    context: Context,
-) -> tuple[list[M], str]:
-    """Give the page that is asked for, and the token of the next."""
-    if request.ByteSize():  # an empty request breaks no rule, and nothing needs to be loaded to see it
-        await require_valid(request, context)
-    try:
-        return page(items, show, size=request.page_size, token=request.page_token)
-    except PageTokenError as error:
-        await refuse(context, {"page_token": str(error)})

@@ -4,7 +4,9 @@ import asyncio
 import logging
 import secrets
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,12 +19,14 @@ from gossamer_mesh import reflection
 from gossamer_mesh.consul import ConsulSource
 from gossamer_mesh.control.api import MeshApi
 from gossamer_mesh.control.call_policies import CallPolicies
+from gossamer_mesh.control.hand import Hand
 from gossamer_mesh.control.image import ContractImage
 from gossamer_mesh.control.planning import Planning
 from gossamer_mesh.control.settings import Settings
 from gossamer_mesh.control.traffic_api import TrafficApi
 from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot, Source
-from gossamer_mesh.model import Audience
+from gossamer_mesh.handles.check import File, Finding, check
+from gossamer_mesh.model import Audience, Mesh
 from gossamer_mesh.policy import Contracts, Planned, Refusal
 from gossamer_mesh.xds import AdsServer, LoadReports, Resources, ResourceSet, Signal, View
 
@@ -78,6 +82,8 @@ class ControlPlane:
         self._discovery = Discovery(
             source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
         )
+        read_from_consul = not source and not settings.file
+        self._hand = Hand(settings.consul, self._discovery, self._changed) if read_from_consul else None
         self._health = HealthServicer()
         if self._metrics:
             self._metrics.observe(self._gauges)
@@ -131,7 +137,14 @@ class ControlPlane:
     def _add_services(self) -> None:
         api = MeshApi(self._discovery, self._ads, changed=self._changed, settle=self._settings.settle)
         mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
-        traffic = TrafficApi(self._call_policies)  # type: ignore[abstract] # what it lacks is UNIMPLEMENTED
+        traffic = TrafficApi(
+            self._planning,
+            self._call_policies,
+            mesh=self._mesh,
+            contracts=self._contracts,
+            hand=self._hand,
+            check=partial(self._check, program) if (program := self._settings.consul_program) else None,
+        )
         traffic_pb2_grpc.add_TrafficServiceServicer_to_server(traffic, self._server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         self._server.add_generic_rpc_handlers(
@@ -158,13 +171,23 @@ class ControlPlane:
             ),
         )
 
+    def _mesh(self) -> Mesh | None:
+        return self._discovery.snapshot.mesh if self._discovery.snapshot else None
+
+    def _contracts(self) -> Contracts:
+        return self._image.contracts if self._image else Contracts()
+
+    async def _check(self, program: Path, files: Sequence[File]) -> Sequence[Finding]:
+        mesh, consul = self._mesh() or Mesh(), self._settings.consul if self._hand else ""
+        return await check(files, program, mesh=mesh, contracts=self._contracts(), consul=consul)
+
     def _republish(self) -> None:
         if self._discovery.snapshot:
             self._publish(self._discovery.snapshot)
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._keep_audiences()
-        contracts = self._image.contracts if self._image else Contracts()
+        contracts = self._contracts()
         for audience, planned in self._planning.plan(snapshot.mesh, contracts):
             self._tell(audience, planned)
         if NOBODY not in self._resources.audiences:

@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 from gossamer_mesh.model import Audience, Mesh
 from gossamer_mesh.model.difference import differ
-from gossamer_mesh.policy import Contracts, Planned, Refusal, plan
+from gossamer_mesh.policy import Contracts, Planned, Refusal, extras, plan
+from gossamer_mesh.policy.extras import WrittenFault
+from gossamer_mesh.policy.refusals import Refusals
+from gossamer_mesh.policy.subjects import subjects
 
 
 class _Made(NamedTuple):
@@ -41,25 +44,33 @@ class Planning:
         self._mesh, self._contracts = mesh, contracts
         for audience, made in self._made.items():
             stale = changed | {name for name, each in made.items() if not changed.isdisjoint(each.services)}
-            names = self._names if everything else sorted(stale)
+            names = self.names if everything else sorted(stale)
             yield audience, [self._make(audience, name) for name in names]
 
     def begin(self, audience: Audience) -> list[Planned]:
         """Plan everything for an audience that comes."""
         self._made[audience] = {}
-        return [self._make(audience, name) for name in self._names]
+        return [self._make(audience, name) for name in self.names]
 
     def find(self, audience: Audience, name: str) -> Planned:
         """Give what an audience is told of a service; of one that was not begun with, what it would be."""
         made = self._made.get(audience, {}).get(name)
         return made.planned if made else plan(name, self._mesh, self._contracts, audience)
 
+    def faults(self, service: str) -> tuple[WrittenFault, ...]:
+        """Give all faults that are written for a service's calls; none if what is written is refused."""
+        return extras.faults(self._mesh.entries, service, Refusals(service))
+
     @property
-    def _names(self) -> list[str]:
-        """The services that have instances, or of which somebody wrote where their calls go; or for whom it was so."""
+    def names(self) -> list[str]:
+        """The services that have instances, or of whose calls somebody wrote; or for whom it was so."""
         known = {name for made in self._made.values() for name in made}
-        entries = self._mesh.entries
-        return sorted(self._mesh.services.keys() | entries.chains.keys() | entries.broken_chains.keys() | known)
+        return sorted(self._mesh.services.keys() | subjects(self._mesh.entries) | known)
+
+    @property
+    def subjects(self) -> list[str]:
+        """The services of whose calls somebody wrote, in order."""
+        return sorted(subjects(self._mesh.entries))
 
     def _make(self, audience: Audience, name: str) -> Planned:
         made = self._made[audience]

@@ -30,6 +30,8 @@ class Settings:
     """Seconds that a mass removal waits for a second look."""
     settle: float = 5.0
     """Seconds after the mesh was read first in which no drain is called done: clients may not have come back yet."""
+    consul_program: Path | None = None
+    """The program `consul`, with which entries are checked before they are written; none: they can't be."""
     otlp: str = ""
     """URL of the OTLP receiver, over gRPC, that metrics are exported to; empty: none."""
     otlp_interval: float = 15.0
@@ -65,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contracts", metavar="PATH", type=Path, help="the descriptor image of all contracts")
     parser.add_argument("--second-look", metavar="SECONDS", type=float, help="wait before a mass removal (8)")
     parser.add_argument("--settle", metavar="SECONDS", type=float, help="call no drain done after a start (5)")
+    parser.add_argument("--consul-program", metavar="PATH", type=Path, help="consul, to check entries with (none)")
     parser.add_argument("--otlp", metavar="URL", help="where metrics are exported to, over OTLP and gRPC (nowhere)")
     parser.add_argument("--otlp-interval", metavar="SECONDS", type=float, help="how often (15)")
     parser.add_argument("--instance", metavar="ID", help="the id in log lines (control)")

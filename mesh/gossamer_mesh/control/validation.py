@@ -1,4 +1,4 @@
-"""The rules that are written in the contract, enforced: INVALID_ARGUMENT with the fields that break them."""
+"""How calls are refused: by the rules that are written in the contract, and with a reason for programs."""
 
 import asyncio
 import importlib
@@ -27,10 +27,22 @@ async def require_valid(request: Message, context: grpc.aio.ServicerContext[Any,
 async def refuse(context: grpc.aio.ServicerContext[Any, Any], reasons: Mapping[str, str]) -> NoReturn:
     """Abort the call with INVALID_ARGUMENT, and what is wrong with each of these fields."""
     fields = [BadRequest.FieldViolation(field=field, description=reason) for field, reason in reasons.items()]
-    details = [ErrorInfo(reason="INVALID_REQUEST", domain=DOMAIN), BadRequest(field_violations=fields)]
     message = "; ".join(f"{field.field}: {field.description}" for field in fields)
-    status = Status(code=grpc.StatusCode.INVALID_ARGUMENT.value[0], message=message)
-    for detail in details:
+    violations = BadRequest(field_violations=fields)
+    await abort(context, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", message, violations)
+
+
+async def abort(
+    context: grpc.aio.ServicerContext[Any, Any],
+    code: grpc.StatusCode,
+    reason: str,
+    message: str,
+    *details: Message,
+    metadata: Mapping[str, str] | None = None,
+) -> NoReturn:
+    """Abort the call with a status whose ErrorInfo has this reason and metadata, and with more details."""
+    status = Status(code=code.value[0], message=message)
+    for detail in (ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata), *details):
         packed = Packed()
         packed.Pack(detail)
         status.details.append(packed)

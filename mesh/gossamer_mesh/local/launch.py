@@ -58,13 +58,14 @@ def consul(program: Path, root: Path, data: Path, ports: Mapping[str, int]) -> l
     ]
 
 
-def control(root_image: Path, addresses: Addresses) -> list[str]:
-    """Give the command of the control plane."""
+def control(root_image: Path, consul_program: Path, addresses: Addresses) -> list[str]:
+    """Give the command of the control plane; the program need not be there yet."""
     return [
         *(sys.executable, "-m", "gossamer_mesh.control"),
         *("--listen", addresses.control),
         *("--consul", addresses.consul),
         *("--contracts", str(root_image)),
+        *("--consul-program", str(consul_program)),
         *("--otlp", f"http://{addresses.otlp_grpc}"),
     ]
 

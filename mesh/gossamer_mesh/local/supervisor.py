@@ -218,7 +218,7 @@ class Supervisor:
         if "control" not in self.parts:
             image, store = workspace.image, self.folder.traces
             self.parts["control"] = self._process(
-                self._part("control", lambda: launch.control(image, self.addresses), self.addresses.control)
+                self._part("control", lambda: self._control(image), self.addresses.control)
             )
             self.parts["collector"] = self._process(
                 self._part("collector", lambda: launch.collector(store, self.addresses), self.addresses.otlp_grpc)
@@ -230,7 +230,8 @@ class Supervisor:
 
     def _part(self, name: str, command: Callable[[], list[str]], address: str) -> Plan:
         async def give() -> Launch:
-            return Launch(argv=command(), environment=launch.plain(self.folder.path), folder=self.root, address=address)
+            argv = await asyncio.to_thread(command)
+            return Launch(argv=argv, environment=launch.plain(self.folder.path), folder=self.root, address=address)
 
         async def serves(address: str) -> None:
             # The control plane serves once it has read Consul, and Consul may have to be built first.
@@ -244,6 +245,10 @@ class Supervisor:
                 raise Problem(f"did not serve within {STARTS_WITHIN_S:.0f} s") from None
 
         return Plan(name=name, launch=give, ready=serves, ready_within=LONGEST_BUILD_S)
+
+    def _control(self, image: Path) -> list[str]:
+        found = parts.find("consul")
+        return launch.control(image, found.path if found else parts.cached("consul"), self.addresses)
 
     def _consul(self) -> Plan:
         found: list[Path] = []

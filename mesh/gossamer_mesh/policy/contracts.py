@@ -26,12 +26,14 @@ class ContractsError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Contracts:
-    """The methods of all contracts that something may be done to. Paths are as `/package.Service/Method`."""
+    """The methods of all contracts, and what may be done to them. Paths are as `/package.Service/Method`."""
 
     repeatable: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By the contract's full name: the methods that may be called again, in the order of the contract."""
     unary: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By the contract's full name: the methods without a stream, in the order of the contract."""
+    methods: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By the contract's full name: all methods, in the order of the contract."""
 
     @classmethod
     def parse(cls, image: bytes) -> "Contracts":
@@ -45,6 +47,7 @@ class Contracts:
             ) from error
         return cls(
             repeatable=_methods(files, lambda method: method.options.idempotency_level in REPEATABLE),
+            methods=_methods(files, lambda _: True),
             unary=_methods(files, lambda method: not (method.client_streaming or method.server_streaming)),
         )
 

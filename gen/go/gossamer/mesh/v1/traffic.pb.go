@@ -1231,7 +1231,7 @@ func (x *CheckEntriesRequest) GetFiles() []*EntryFile {
 type EntryFile struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How it is called in what is said about it, for example "consul/entries/catalog-router.json". With a folder
-	// "gossamer/" in it, it is the value of the key that begins there, without ".json".
+	// "gossamer/" in it, and no kind in what it holds, it is the value of the key that begins there, without ".json".
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// What it holds.
 	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`

@@ -41,6 +41,10 @@ const (
 // What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
 // marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
 // call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+//
+// Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+// SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+// VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
 type TrafficServiceClient interface {
 	// Tells where the calls of a service go, and which entry says so.
 	GetPolicy(ctx context.Context, in *GetPolicyRequest, opts ...grpc.CallOption) (*GetPolicyResponse, error)
@@ -185,6 +189,10 @@ type TrafficService_WatchCallPoliciesClient = grpc.ServerStreamingClient[WatchCa
 // What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
 // marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
 // call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+//
+// Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+// SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+// VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
 type TrafficServiceServer interface {
 	// Tells where the calls of a service go, and which entry says so.
 	GetPolicy(context.Context, *GetPolicyRequest) (*GetPolicyResponse, error)

@@ -31,6 +31,10 @@ class TrafficServiceStub:
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     def __init__(self, channel):
@@ -92,6 +96,10 @@ class TrafficServiceServicer:
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     def GetPolicy(self, request, context):
@@ -226,6 +234,10 @@ class TrafficService:
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     @staticmethod

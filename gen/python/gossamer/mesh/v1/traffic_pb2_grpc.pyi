@@ -32,6 +32,10 @@ class TrafficServiceStub:
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     @_typing.overload
@@ -73,6 +77,10 @@ class TrafficServiceAsyncStub(TrafficServiceStub):
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -110,6 +118,10 @@ class TrafficServiceServicer(metaclass=_abc_1.ABCMeta):
     What the handles here write are ordinary entries of Consul, and values under its key prefix "gossamer/". They are
     marked as written here. What others wrote is never overwritten or removed, unless `force` is set: without it, such a
     call fails with FAILED_PRECONDITION, the reason ENTRY_OF_OTHERS and the names of the entries.
+
+    Errors carry a google.rpc.ErrorInfo with the domain "gossamer.mesh.v1" and one of these reasons: INVALID_REQUEST,
+    SERVICE_UNKNOWN, MESH_NOT_READ, and of handles ENTRY_OF_OTHERS (with "entries" in its metadata, names between blanks),
+    VERSION_NOT_CALLED, REFUSED_BY_CONSUL, WRITTEN_MEANWHILE, CONSUL_AWAY, MESH_OF_A_FILE, CHECK_NOT_POSSIBLE.
     """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,191 @@
+"""Tells what would be refused if some files were written: by Consul, or because no client could follow it.
+
+It is tried: a throw-away Consul gets what the real one has, and then the files. What is refused afterwards and was not
+before is the answer.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gossamer_mesh.consul.client import Client
+from gossamer_mesh.consul.queries import at, request
+from gossamer_mesh.consul.writing import Refused, Writer
+from gossamer_mesh.handles.rehearsal import Rehearsal, RehearsalError, Tried, rehearsal
+from gossamer_mesh.model import Audience, Entries, Mesh
+from gossamer_mesh.policy import Contracts, plan
+from gossamer_mesh.policy.defaults import KEY as DEFAULTS
+from gossamer_mesh.policy.extras import FAULTS, PREFIX
+from gossamer_mesh.policy.subjects import VALUES, subjects
+
+WITHIN = 60.0
+"""Seconds that all of it may take."""
+
+KINDS = ("proxy-defaults", "service-defaults", "service-resolver", "service-splitter", "service-router")
+"""Those that have a say in where calls go, each after those that Consul wants to be there before it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class File:
+    """A file that may be written."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, order=True)
+class Finding:
+    """One thing that would be refused."""
+
+    file: str
+    """Its name, or that of the entry that another makes impossible to follow."""
+    subject: str
+    """The field or the entry, as far as it is known."""
+    reason: str
+
+
+async def check(
+    files: Sequence[File], program: Path, *, mesh: Mesh, contracts: Contracts, consul: str = ""
+) -> list[Finding]:
+    """Try to write files, and tell what would be refused.
+
+    Args:
+        files: in any order.
+        program: `consul`.
+        mesh: whose instances there are, and which values.
+        contracts: of all services.
+        consul: the agent whose entries are there already; empty: nothing is.
+
+    Raises `RehearsalError` when it can't be tried, and `SourceError` when that agent is away.
+    """
+    values = {file.name: key for file in files if (key := _key(file))}
+    try:
+        async with asyncio.timeout(WITHIN):
+            existing = await _read(consul) if consul else _Existing()
+            async with rehearsal(program, existing.datacenter) as stage:
+                await _write_all(stage, existing.entries)
+                extras = dict(mesh.entries.extras)
+                before = await _refusals(stage, mesh, extras, contracts)
+                tried = await _try_all(stage, [file for file in files if file.name not in values])
+                extras |= {values[file.name].removeprefix(PREFIX): file.text for file in files if file.name in values}
+                after = await _refusals(stage, mesh, extras, contracts)
+    except TimeoutError:
+        raise RehearsalError(f"expected all to be tried within {WITHIN:.0f} s; check fewer files at once") from None
+    owners = {tried[name].name: name for name in tried} | {key: name for name, key in values.items()}
+    findings = [*_not_taken(tried), *_unknown_keys(values)]
+    for subject, reason in after - before:
+        entry = subject.partition(" ")[0].partition("[")[0]
+        findings.append(Finding(file=owners.get(entry, entry), subject=subject, reason=reason))
+    return sorted(set(findings))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Existing:
+    """What a Consul has."""
+
+    datacenter: str = "dc1"
+    entries: tuple[Mapping[str, Any], ...] = ()
+
+
+async def _read(consul: str) -> _Existing:
+    async with Client(consul) as client:
+        _, nodes = await request(client, at(client, "/v1/catalog/nodes"))
+        entries: list[Mapping[str, Any]] = []
+        for kind in KINDS:
+            entries += (await request(client, at(client, f"/v1/config/{kind}")))[1] or ()
+    return _Existing(datacenter=nodes[0]["Datacenter"], entries=tuple(entries))
+
+
+async def _write_all(stage: Rehearsal, entries: Iterable[Mapping[str, Any]]) -> None:
+    """Write what is there already. One may need another of its kind, so what is not taken is tried again."""
+    left = list(entries)
+    async with Writer(stage.url) as writer:
+        while left:
+            refused = []
+            for entry in left:
+                try:
+                    await writer.write(f"{entry['Kind']}/{entry['Name']}", entry, index=0)
+                except Refused:
+                    refused.append(entry)
+            if len(refused) == len(left):
+                return
+            left = refused
+
+
+async def _try_all(stage: Rehearsal, files: Sequence[File]) -> dict[str, Tried]:
+    """Try to write files, by name; what is not taken again after the others, as long as that helps."""
+    tried: dict[str, Tried] = {}
+    left = list(files)
+    while left:
+        for file in left:
+            tried[file.name] = await stage.write(file.text)
+        refused = [file for file in left if tried[file.name].name and tried[file.name].refusal]
+        if len(refused) == len(left):
+            break
+        left = refused
+    return tried
+
+
+async def _refusals(
+    stage: Rehearsal, mesh: Mesh, extras: Mapping[str, str], contracts: Contracts
+) -> set[tuple[str, str]]:
+    """Find what no client could follow, as subject and reason."""
+    entries = replace(await stage.entries(), extras=extras)
+    return await asyncio.to_thread(lambda: set(_left_out(replace(mesh, entries=entries), contracts)))
+
+
+def _left_out(mesh: Mesh, contracts: Contracts) -> Iterator[tuple[str, str]]:
+    entries = mesh.entries
+    services = {"any", *mesh.services, *subjects(entries)}  # one at least, so that what holds for all is planned with
+    for caller in {"", *entries.defaults, *_callers(entries)}:
+        for service in services:
+            for refusal in plan(service, mesh, contracts, Audience(caller=caller)).refusals:
+                yield refusal.subject, refusal.reason
+
+
+def _callers(entries: Entries) -> Iterator[str]:
+    """Name the services whose calls faults are written for."""
+    for key, text in entries.extras.items():
+        if key.startswith(FAULTS):
+            try:
+                yield from (each["from"] for each in json.loads(text))
+            except (ValueError, TypeError, LookupError, RecursionError):
+                continue
+
+
+def _key(file: File) -> str:
+    """Give the key of which a file is the value; empty: it is an entry."""
+    parts = PurePosixPath(file.name).with_suffix("").parts
+    folder = PREFIX.removesuffix("/")
+    if folder not in parts[:-1]:
+        return ""
+    try:
+        document = json.loads(file.text)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict) and document.keys() & {"Kind", "kind"}:
+        return ""
+    begin = len(parts) - 1 - parts[::-1].index(folder)
+    return "/".join(parts[begin:])
+
+
+def _not_taken(tried: Mapping[str, Tried]) -> Iterator[Finding]:
+    owners: dict[str, str] = {}
+    for file, each in tried.items():
+        if each.refusal:
+            yield Finding(file=file, subject=each.name, reason=f"Consul does not take it: {each.refusal}")
+        elif each.name in owners:
+            yield Finding(file=file, subject=each.name, reason=f"it is in {owners[each.name]} already")
+        else:
+            owners[each.name] = file
+
+
+def _unknown_keys(values: Mapping[str, str]) -> Iterator[Finding]:
+    for file, key in values.items():
+        inside = key.removeprefix(PREFIX)
+        if inside != DEFAULTS and not any(inside.startswith(each) and inside != each for each in VALUES):
+            known = f"{PREFIX}{DEFAULTS}, {' or '.join(f'{PREFIX}{each}SERVICE' for each in VALUES)}"
+            yield Finding(file=file, subject=key, reason=f"expected {known}, found a key that nobody reads")
