@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 from conformance.conftest import each_test
 from conformance.mesh import WITHIN, Mesh, Probes
@@ -29,12 +30,17 @@ LIMITED = {"Destination": {"RequestTimeout": "300ms"}}
 
 
 class Routed:
-    """A service with one plain instance and a router."""
+    """A service with one plain instance, and what is written about it."""
 
     def __init__(self, mesh: Mesh, callee: Callee) -> None:
         self.name = f"callee-{secrets.token_hex(3)}"
         self.callee = callee
         self._mesh = mesh
+
+    async def default(self, **written: Any) -> None:
+        """Write what holds for its calls, and wait until the control plane tells kits to retry them."""
+        await self._mesh.consul.put(f"/v1/kv/gossamer/defaults/{self.name}", written)
+        await self.told(lambda policy: any(rule.HasField("retry") for rule in policy.rules))
 
     async def route(self, *routes: dict[str, Any], rules: int) -> None:
         """Write the router, and wait until the control plane tells kits so many rules."""
@@ -61,6 +67,7 @@ async def routed(mesh: Mesh) -> AsyncIterator[Routed]:
         await mesh.consul.deregister(callee.instance)
         for kind in ("service-router", "service-defaults"):
             await mesh.consul.delete(f"/v1/config/{kind}/{routed.name}")
+        await mesh.consul.delete(f"/v1/kv/gossamer/defaults/{routed.name}")
 
 
 async def called(
@@ -140,3 +147,52 @@ async def test_what_was_said_last_holds_while_the_control_plane_is_away(
         routed.callee.delay = LONG
         span = await called(probe, receiver, routed.name)
     assert in_time(span), span
+
+
+BUDGET = {"percent": 20, "min_per_second": 0}
+AMPLE = {"percent": 100, "min_per_second": 1000}
+
+
+async def _slow_first(language: Language, probes: Probes, mesh: Mesh, receiver: Receiver, routed: Routed) -> list[Span]:
+    """Call four times a service of which one of two instances never answers, with 3 seconds for each call."""
+    async with Callee() as slow:
+        slow.delay = 60
+        await slow.join(mesh, routed.name)
+        probe = await probes.start(language, GOSSAMER_DEADLINE="3s")
+        spans = [await called(probe, receiver, routed.name) for _ in range(4)]
+        await mesh.consul.deregister(slow.instance)
+    return spans
+
+
+async def test_an_attempt_that_takes_too_long_is_given_up_for_another(
+    language: Language, probes: Probes, mesh: Mesh, receiver: Receiver, routed: Routed
+) -> None:
+    await routed.default(attempt_timeout="500ms")
+    spans = await _slow_first(language, probes, mesh, receiver, routed)
+    assert {span.attributes["rpc.response.status_code"] for span in spans} == {"OK"}
+    assert any("retry" in span.events for span in spans), "instances take turns"
+
+
+async def test_without_a_limit_for_attempts_a_slow_instance_takes_all_the_time_there_is(
+    language: Language, probes: Probes, mesh: Mesh, receiver: Receiver, routed: Routed
+) -> None:
+    """The control of the test above."""
+    spans = await _slow_first(language, probes, mesh, receiver, routed)
+    assert {span.attributes["rpc.response.status_code"] for span in spans} == {"OK", "DEADLINE_EXCEEDED"}
+
+
+@pytest.mark.parametrize(
+    ("budget", "attempts"), [(BUDGET, 60), (AMPLE, 200), (None, 200)], ids=["small", "ample", "no budget"]
+)
+async def test_retries_stop_where_the_budget_ends(
+    language: Language, probes: Probes, routed: Routed, budget: dict[str, float] | None, attempts: int
+) -> None:
+    """50 calls that all fail make 10 retries with 20 percent, and else 3 each; never does gRPC try again as well."""
+    if budget:
+        await routed.default(retry_budget=budget)
+    probe = await probes.start(language)
+    routed.callee.failing = True
+    request = pb.CallRequest(service=routed.name, method=pb.CALL_METHOD_ECHO)
+    codes = await asyncio.gather(*(probe.stub.Call(request, timeout=20).code() for _ in range(50)))
+    assert grpc.StatusCode.OK not in codes
+    assert attempts - 5 <= routed.callee.calls <= attempts

@@ -17,17 +17,27 @@ if TYPE_CHECKING:
 class Incoming:
     """One incoming call, as the task sees it that handles it. None remaining: the caller set no deadline."""
 
-    __slots__ = ("_deadline", "_handler", "span")
+    __slots__ = ("_deadline", "_gone", "_handler", "span")
 
     def __init__(self, remaining: float | None, span: Span) -> None:
         self.span = span
         self._deadline = math.inf if remaining is None else time.monotonic() + remaining
         self._handler = asyncio.current_task()
+        self._gone = False
 
     @property
     def gone(self) -> bool:
         """Whether the handler was cancelled, as gRPC does when the caller has gone away or the time is over."""
-        return self._handler is not None and self._handler.cancelling() > 0
+        return self._gone if self._handler is None else self._handler.cancelling() > 0
+
+    def over(self) -> bool:
+        """Tell whether the call is gone, and leave it at that.
+
+        The handler's task has this call in its context. If this went on holding the task, both would stay until garbage
+        is next collected.
+        """
+        self._gone, self._handler = self.gone, None
+        return self._gone
 
     def remaining(self) -> float:
         """Seconds that are left."""

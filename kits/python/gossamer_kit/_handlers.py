@@ -175,15 +175,17 @@ class _Call(Incoming):
 
     def succeed(self) -> None:
         """End with the status that the handler set, if it set any."""
+        self.over()
         code = self._context.code() or StatusCode.OK
         self._record.end(code, "" if code is StatusCode.OK else self._context.details())
 
     async def fail(self, error: BaseException) -> None:
         """End with the status that belongs to what the handler raised. Always raises."""
+        gone = self.over()
         if isinstance(error, grpc.aio.AbortError):
             self._record.end(self._context.code() or StatusCode.UNKNOWN, self._context.details())
             raise error
-        if self.gone and not isinstance(error, Error):
+        if gone and not isinstance(error, Error):
             # gRPC cancels the handler when its caller or its time is gone. Whatever the handler makes of that is no
             # news to anyone. A cancellation for another reason is an error like any other.
             self._record.end(self._code_of_the_gone())
