@@ -27,9 +27,10 @@ ASSIGNMENT = "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment
 class Stream:
     """One stream to a control plane."""
 
-    def __init__(self, address: str, node: str = "test/raw/1") -> None:
+    def __init__(self, address: str, node: str = "test/raw/1", cluster: str = "", zone: str = "") -> None:
         self._channel = grpc.aio.insecure_channel(address, OPTIONS)
-        self._node = Node(id=node, user_agent_name="raw", user_agent_version="1")
+        self._node = Node(id=node, cluster=cluster, user_agent_name="raw", user_agent_version="1")
+        self._node.locality.zone = zone
         self._call = AggregatedDiscoveryServiceStub(self._channel).StreamAggregatedResources()
 
     async def __aenter__(self) -> Self:

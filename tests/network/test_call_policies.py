@@ -157,3 +157,19 @@ async def test_a_kit_is_told_how_to_make_the_attempts_of_unary_calls():
             retry={"statuses": ["UNAVAILABLE"], "times": 3},
             attempt_timeout={"nanos": 100_000_000},
         )
+
+
+async def test_a_caller_that_entries_begin_to_name_is_told_only_what_is_other_than_before():
+    fault = '[{"from": "web", "method": "a.B/C", "abort": {"status": "INTERNAL"}}]'
+    slow = json.dumps({"timeout": "2s"})
+    async with serving() as plane:
+        plane.put("catalog", 1)
+        plane.source.write(Entries(extras={"defaults/catalog": slow}))
+        watch = plane.watch("catalog", "orders", caller="web")
+        assert await timeouts(watch) == {"catalog": [2.0], "orders": []}
+        plane.source.write(Entries(extras={"defaults/catalog": slow, "faults/orders": fault}))
+        second = asyncio.create_task(timeouts(watch))
+        await asyncio.wait([second], timeout=QUIET)
+        assert not second.done()
+        plane.source.write(Entries(extras={"faults/orders": fault}))
+        assert await second == {"catalog": []}

@@ -30,8 +30,9 @@ NONE: Mapping[str, CallPolicy] = MappingProxyType({})
 class CallPolicies:
     """The policies of all audiences in use. What was handed out is never changed."""
 
-    def __init__(self, begin: Callable[[Audience], None]) -> None:
-        """Call `begin` for an audience that comes, so that `update` is called for it from then on."""
+    def __init__(self, audience: Callable[[Audience], Audience], begin: Callable[[Audience], None]) -> None:
+        """Tell callers what `audience` gives for them is told; call `begin` for one that comes, to be updated of it."""
+        self._audience = audience
         self._begin = begin
         self._of: dict[Audience, Mapping[str, CallPolicy]] = {}
         """By audience and service, those that have rules."""
@@ -42,7 +43,7 @@ class CallPolicies:
 
     @property
     def audiences(self) -> Iterable[Audience]:
-        """Those that are watched."""
+        """Those that watch, as they say."""
         return self._watched.keys()
 
     def update(self, audience: Audience, plans: Iterable[Plan]) -> None:
@@ -80,16 +81,18 @@ class CallPolicies:
                 now = self._now(audience)
                 if now is not seen:
                     before, seen = seen, now
-                    changed = [name for name in services if before is None or now.get(name) is not before.get(name)]
+                    changed = [name for name in services if before is None or now.get(name) != before.get(name)]
                     if changed:
                         yield [now.get(name) or CallPolicy(service=name) for name in changed]
                         continue
                 await self._changed.wait()
         finally:
             self._watched[audience] -= 1
-            self._watched += Counter()  # forgets those that nobody watches
+            if not self._watched[audience]:
+                del self._watched[audience]
 
-    def _now(self, audience: Audience) -> Mapping[str, CallPolicy]:
+    def _now(self, asked: Audience) -> Mapping[str, CallPolicy]:
+        audience = self._audience(asked)
         if audience not in self._of:
             self._begin(audience)
         return self._of[audience]

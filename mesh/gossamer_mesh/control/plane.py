@@ -21,7 +21,7 @@ from gossamer_mesh.control.api import MeshApi
 from gossamer_mesh.control.call_policies import CallPolicies
 from gossamer_mesh.control.hand import Hand
 from gossamer_mesh.control.image import ContractImage
-from gossamer_mesh.control.planning import Planning
+from gossamer_mesh.control.planning import ANYONE, Planning
 from gossamer_mesh.control.settings import Settings
 from gossamer_mesh.control.traffic_api import TrafficApi
 from gossamer_mesh.discovery import Discovery, FileSource, SecondLook, Snapshot, Source
@@ -42,9 +42,6 @@ CONTRACTS = (
 
 GRACE = 0.5
 """Seconds that running calls get when the control plane stops."""
-
-NOBODY = Audience()
-"""Planned for also while no client is there, so that what is left out is said."""
 
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
@@ -77,7 +74,7 @@ class ControlPlane:
         self._changed = Signal()
         self._resources = Resources(boot=secrets.token_hex(2))
         self._planning = Planning()
-        self._call_policies = CallPolicies(self._begin)
+        self._call_policies = CallPolicies(self._planning.audience, self._begin)
         self._refused: frozenset[Refusal] = frozenset()
         self._discovery = Discovery(
             source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
@@ -186,12 +183,13 @@ class ControlPlane:
             self._publish(self._discovery.snapshot)
 
     def _publish(self, snapshot: Snapshot) -> None:
+        self._planning.read(snapshot.mesh)
         self._keep_audiences()
         contracts = self._contracts()
         for audience, planned in self._planning.plan(snapshot.mesh, contracts):
             self._tell(audience, planned)
-        if NOBODY not in self._resources.audiences:
-            self._tell(NOBODY, self._planning.begin(NOBODY))
+        if ANYONE not in self._resources.audiences:
+            self._tell(ANYONE, self._planning.begin(ANYONE))
         self._note()
         self._ads.publish(self._resources_of)
         self._call_policies.publish()
@@ -201,9 +199,10 @@ class ControlPlane:
 
     def _resources_of(self, view: View) -> ResourceSet:
         """Give what clients of a view are told; those that are the first of their audience are planned for now."""
-        if view.audience not in self._resources.audiences:
-            self._begin(view.audience)
-        return self._resources.of(view)
+        audience = self._planning.audience(view.audience)
+        if audience not in self._resources.audiences:
+            self._begin(audience)
+        return self._resources.of(view.told_as(audience))
 
     def _begin(self, audience: Audience) -> None:
         """Plan for an audience that comes."""
@@ -212,8 +211,9 @@ class ControlPlane:
         self._note()
 
     def _keep_audiences(self) -> None:
-        """Forget the audiences of which no client is there any more."""
-        audiences = {NOBODY, *(view.audience for view in self._ads.views), *self._call_policies.audiences}
+        """Forget the audiences of which no client is there any more; not anyone's, so that what is left out is said."""
+        asked = {*(view.audience for view in self._ads.views), *self._call_policies.audiences}
+        audiences = {ANYONE, *map(self._planning.audience, asked)}
         for room in (self._planning, self._resources, self._call_policies):
             room.keep(audiences)
 

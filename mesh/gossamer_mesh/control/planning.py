@@ -5,10 +5,13 @@ from typing import NamedTuple
 
 from gossamer_mesh.model import Audience, Mesh
 from gossamer_mesh.model.difference import differ
-from gossamer_mesh.policy import Contracts, Planned, Refusal, extras, plan
+from gossamer_mesh.policy import Audiences, Contracts, Planned, Refusal, Shape, extras, plan
 from gossamer_mesh.policy.extras import WrittenFault
 from gossamer_mesh.policy.refusals import Refusals
 from gossamer_mesh.policy.subjects import subjects
+
+ANYONE = Audience()
+"""One that nobody wrote anything about, from nowhere."""
 
 
 class _Made(NamedTuple):
@@ -21,6 +24,7 @@ class Planning:
     """Plans, and remembers."""
 
     def __init__(self) -> None:
+        self._audiences = Audiences()
         self._made: dict[Audience, dict[str, _Made]] = {}
         self._mesh = Mesh()
         self._contracts = Contracts()
@@ -36,6 +40,14 @@ class Planning:
         """Forget all audiences but these."""
         for audience in self._made.keys() - audiences:
             del self._made[audience]
+
+    def read(self, mesh: Mesh) -> None:
+        """Take a mesh in as far as it decides who is told the same. It is planned for by `plan`."""
+        self._audiences.read(mesh)
+
+    def audience(self, asked: Audience) -> Audience:
+        """Give the audience that is planned for in place of this one, because both are told the same."""
+        return self._audiences.of(asked)
 
     def plan(self, mesh: Mesh, contracts: Contracts) -> Iterator[tuple[Audience, list[Planned]]]:
         """Plan what changed, for each audience that was begun with."""
@@ -54,8 +66,10 @@ class Planning:
 
     def find(self, audience: Audience, name: str) -> Planned:
         """Give what an audience is told of a service; of one that was not begun with, what it would be."""
-        made = self._made.get(audience, {}).get(name)
-        return made.planned if made else plan(name, self._mesh, self._contracts, audience)
+        audience = self.audience(audience)
+        if made := self._made.get(audience, {}).get(name):
+            return made.planned
+        return plan(name, self._mesh, self._contracts, audience, self._last_good(audience, name))
 
     def faults(self, service: str) -> tuple[WrittenFault, ...]:
         """Give all faults that are written for a service's calls; none if what is written is refused."""
@@ -74,11 +88,17 @@ class Planning:
 
     def _make(self, audience: Audience, name: str) -> Planned:
         made = self._made[audience]
-        last_good = made[name].planned.shape if name in made else None
-        planned = plan(name, self._mesh, self._contracts, audience, last_good)
+        planned = plan(name, self._mesh, self._contracts, audience, self._last_good(audience, name))
         aims = planned.shape.aims if planned.shape else ()
         made[name] = _Made(planned, frozenset({name, *(target.service for aim in aims for target in aim.targets)}))
         return planned
+
+    def _last_good(self, audience: Audience, name: str) -> Shape | None:
+        """Find what an audience goes on with if what is written is refused; one that comes, with what anyone has."""
+        for each in (audience, ANYONE):
+            if found := self._made.get(each, {}).get(name):
+                return found.planned.shape
+        return None
 
 
 def _changed(before: Mesh, after: Mesh) -> frozenset[str]:

@@ -7,6 +7,9 @@ from envoy.config.core.v3 import base_pb2
 RETRIES = "gossamer.retries"
 """The key of a node's metadata."""
 
+LONGEST = 1000
+"""Characters of each text that are kept: they are kept as long as the stream, and no honest one is longer."""
+
 
 class Node(NamedTuple):
     """What a client says of itself in the first request of its stream."""
@@ -25,4 +28,4 @@ class Node(NamedTuple):
         """Read the node of a request."""
         user_agent = f"{node.user_agent_name} {node.user_agent_version}".strip()
         retries = node.metadata.fields[RETRIES].string_value if RETRIES in node.metadata.fields else ""
-        return cls(id=node.id, cluster=node.cluster, user_agent=user_agent, zone=node.locality.zone, retries=retries)
+        return cls(*(text[:LONGEST] for text in (node.id, node.cluster, user_agent, node.locality.zone, retries)))

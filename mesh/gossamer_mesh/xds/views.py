@@ -63,6 +63,10 @@ class View(NamedTuple):
         """What `xds` knows of it."""
         return Follower(self.dialect, self.by_kit)
 
+    def told_as(self, audience: Audience) -> "View":
+        """Give the view of a client that is told what an audience is."""
+        return self._replace(zone=audience.zone, caller=audience.caller)
+
     @property
     def audience(self) -> Audience:
         """What `policy` knows of it."""

@@ -43,7 +43,7 @@ def test_it_imports_nothing_that_it_does_not_need():
             ],
         ),
         (gossamer_mesh.consul, ["ConsulSource"]),
-        (gossamer_mesh.policy, ["Contracts", "ContractsError", "Planned", "Refusal", "Shape", "plan"]),
+        (gossamer_mesh.policy, ["Audiences", "Contracts", "ContractsError", "Planned", "Refusal", "Shape", "plan"]),
         (
             gossamer_mesh.discovery,
             [

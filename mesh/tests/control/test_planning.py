@@ -2,7 +2,7 @@
 
 import pytest
 
-from gossamer_mesh.control.planning import Planning
+from gossamer_mesh.control.planning import ANYONE, Planning
 from gossamer_mesh.model import Audience, Entries, Instance, Mesh, Service
 from gossamer_mesh.policy import Contracts
 
@@ -92,6 +92,22 @@ def test_what_is_left_out_for_anyone_is_told():
 
 
 def test_one_service_is_found_for_an_audience_that_is_there_and_for_one_that_is_not(planning):
-    assert planning.find(WEB, "catalog") is planning.find(WEB, "catalog")
-    assert planning.find(Audience(caller="new"), "catalog") == planning.find(WEB, "catalog")
-    assert made(planning, mesh(catalog=1, orders=3), CONTRACTS) == {WEB: ["orders"], CART: ["orders"]}
+    planning.begin(ANYONE)
+    found = planning.find(Audience(caller="new"), "catalog")
+    assert found is planning.find(ANYONE, "catalog")
+    planning.keep({WEB})
+    assert planning.find(Audience(caller="new"), "catalog") == found
+    assert made(planning, mesh(catalog=1, orders=3), CONTRACTS) == {WEB: ["orders"]}
+
+
+def test_one_who_comes_while_something_is_refused_goes_on_with_what_anyone_has():
+    good, bad = Entries(extras={"defaults": '{"timeout": "2s"}'}), Entries(extras={"defaults": "{"})
+    contracts = Contracts(unary={"shop.Catalog": ("/shop.Catalog/Get",)})
+    instances = [Instance(id="a", host="10.0.0.1", port=1, contracts=("shop.Catalog",))]
+    planning = Planning()
+    made(planning, Mesh.of([Service.of("catalog", instances)], good), contracts)
+    planning.begin(ANYONE)
+    made(planning, Mesh.of([Service.of("catalog", instances)], bad), contracts)
+    (planned,) = planning.begin(WEB)
+    assert planned.plan.routes[0].timeout == 2.0
+    assert planned.refusals

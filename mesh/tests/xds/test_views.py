@@ -58,6 +58,11 @@ def test_where_a_kit_has_nothing_to_do_its_library_holds_what_others_do():
     assert all(kit.get(type_, "catalog") is library.get(type_, "catalog") for type_ in ALL)
 
 
+def test_of_what_a_node_says_no_more_is_kept_than_an_honest_one_needs():
+    node = Node.of(base_pb2.Node(id="i" * 10_000, cluster="c" * 10_000, locality={"zone": "z" * 10_000}))
+    assert {len(text) for text in (node.id, node.cluster, node.zone)} == {1000}
+
+
 def resources(*plans, audience=Audience()):  # noqa: B008 - a value
     made = Resources(boot="boot")
     made.update(audience, plans)
