@@ -1,20 +1,36 @@
 """Draws the results of a measurement as an SVG picture: bars with their spread and aims; knows nothing of measuring.
 
-Figures that differ in their side only stand below each other in a panel of their own; others share one for each unit. A
-panel begins at zero and has one scale. Colours change with the viewer's scheme and the background is the picture's own,
-so that it can be read wherever it is shown.
+Figures that differ in their side only stand below each other in a panel of their own, two panels beside each other;
+others share one for each unit. A panel begins at zero and has one scale. Colours change with the viewer's scheme, and
+the background is the picture's own, so that it can be read wherever it is shown.
 """
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 WIDTH, MARGIN = 860, 24
-LABEL, BARS = 320, 330
-"""Pixels for the text before the bars, and for the longest of them."""
-LETTERS = 50
-"""What fits into a line of a label."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a panel is drawn; all in pixels but the last."""
+
+    left: int
+    label: int
+    """How wide the text before the bars is."""
+    bars: int
+    """How long the longest bar is."""
+    letters: int
+    """What fits into a line of a label."""
+
+
+WHOLE = Place(MARGIN, 320, 330, 50)
+HALVES = (Place(MARGIN, 110, 180, 16), Place(WIDTH // 2 + 6, 110, 180, 16))
+Row = tuple[str, dict[str, Any]]
+"""A label and its record."""
 LINE, BAR = 16, 12
 AIM_IN_SIGHT = 2.5
 """An aim that is further from zero than the longest bar by more than this is not drawn, as bars would be dots."""
@@ -34,8 +50,8 @@ def svg(name: str, records: Sequence[dict[str, Any]]) -> str:
     """Give the picture of a measurement's records, which are as `figures.write` makes them."""
     parts: list[str] = []
     top = MARGIN
-    for title, rows in panels(records).items():
-        top = _panel(title, rows, top, parts)
+    for line in _lines(panels(records)):
+        top = max(_panel(title, rows, place, top, parts) for title, rows, place in line)
     parts.append(_text(MARGIN, top + LINE, LEGEND, "note"))
     height = top + LINE + MARGIN
     return "\n".join(
@@ -49,9 +65,9 @@ def svg(name: str, records: Sequence[dict[str, Any]]) -> str:
     )
 
 
-def panels(records: Iterable[dict[str, Any]]) -> dict[str, list[tuple[str, dict[str, Any]]]]:
+def panels(records: Iterable[dict[str, Any]]) -> dict[str, list[Row]]:
     """Put records together that can share a scale; give for each panel's title the labels and records in it."""
-    found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
+    found: dict[str, list[Row]] = {}
     for each in records:
         side = each.get("side", "")
         title = f"{each['figure']}, {each['unit']}" if side else each["unit"]
@@ -59,37 +75,57 @@ def panels(records: Iterable[dict[str, Any]]) -> dict[str, list[tuple[str, dict[
     return found
 
 
-def _panel(title: str, rows: Sequence[tuple[str, dict[str, Any]]], top: int, parts: list[str]) -> int:
+def _lines(panels: dict[str, list[Row]]) -> Iterator[list[tuple[str, list[Row], Place]]]:
+    """Give which panels are drawn beside each other, and where."""
+    halves: list[tuple[str, list[Row], Place]] = []
+    for title, rows in panels.items():
+        if not rows[0][1].get("side"):
+            yield from filter(None, [halves])
+            halves = []
+            yield [(title, rows, WHOLE)]
+            continue
+        halves.append((title, rows, HALVES[len(halves)]))
+        if len(halves) == len(HALVES):
+            yield halves
+            halves = []
+    if halves:
+        yield halves
+
+
+def _panel(title: str, rows: Sequence[Row], place: Place, top: int, parts: list[str]) -> int:
     """Draw a panel; give where the next one begins."""
-    parts.append(_text(MARGIN, top + LINE - 4, title, "title"))
+    parts.append(_text(place.left, top + LINE - 4, title, "title"))
     top += LINE + 6
     longest = max(max(each["value"], each["high"]) for _, each in rows) or 1.0
     in_sight = [aim for _, each in rows for aim in _aims(each) if aim <= longest * AIM_IN_SIGHT]
-    scale = BARS / max(longest, *in_sight, 0.0)
+    scale = place.bars / max(longest, *in_sight, 0.0)
     for label, each in rows:
-        lines = textwrap.wrap(label, LETTERS)
-        parts += [_text(MARGIN, top + LINE * n + 12, line) for n, line in enumerate(lines)]
-        _bar(each, top + (LINE * len(lines) - BAR) // 2, scale, in_sight, parts)
+        lines = textwrap.wrap(label, place.letters)
+        parts += [_text(place.left, top + LINE * n + 12, line) for n, line in enumerate(lines)]
+        _bar(each, place, top + (LINE * len(lines) - BAR) // 2, scale, parts)
         top += LINE * len(lines) + 6
     return top + 14
 
 
-def _bar(each: dict[str, Any], top: int, scale: float, in_sight: Sequence[float], parts: list[str]) -> None:
+def _bar(each: dict[str, Any], place: Place, top: int, scale: float, parts: list[str]) -> None:
     """Draw one figure: bar, spread, aims, value."""
-    left, middle = MARGIN + LABEL, top + BAR / 2
-    low, value, high = (left + each[key] * scale for key in ("low", "value", "high"))
+    left, middle = place.left + place.label, top + BAR / 2
+    low, value, high = (left + max(0.0, each[key]) * scale for key in ("low", "value", "high"))
     missed = any(
         each["value"] < aim if which == "min" else each["value"] > aim for which, aim in (each["aim"] or {}).items()
     )
-    parts.append(
-        f'<rect class="{"missed" if missed else "bar"}" x="{left}" y="{top}" width="{value - left:.1f}" '
-        f'height="{BAR}" rx="2"/>'
-    )
+    kind = "missed" if missed else "bar"
+    parts.append(f'<rect class="{kind}" x="{left}" y="{top}" width="{value - left:.1f}" height="{BAR}" rx="2"/>')
     if high > low:
         parts.append(f'<path class="spread" d="M{low:.1f} {middle}H{high:.1f}"/>')
-    aims = [left + aim * scale for aim in _aims(each) if aim in in_sight]
+    aims = [left + aim * scale for aim in _aims(each) if round(aim * scale) <= place.bars]
     parts += [f'<path class="aim" d="M{aim:.1f} {top - 2}v{BAR + 4}"/>' for aim in aims]
-    parts.append(_text(max(value, high, *aims) + 8, top + BAR - 1, f"{each['value']:,.4g} {each['unit']}"))
+    parts.append(_text(max(value, high, *aims) + 8, top + BAR - 1, f"{number(each['value'])} {each['unit']}"))
+
+
+def number(value: float) -> str:
+    """Write a value with as many digits as say something."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _aims(each: dict[str, Any]) -> list[float]:

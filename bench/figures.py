@@ -75,8 +75,8 @@ def show(figures: Sequence[Figure]) -> None:
         low, high = figure.quartiles
         aim = "".join(f"  aim: {which} {aim:g}" for which, aim in (figure.aim or {}).items())
         missed = "  MISSED" if figure.reached is False else ""
-        spread = f"({low:,.3g} to {high:,.3g}, {len(figure.values)} runs)"
-        print(f"{name:{width}}  {figure.value:10,.4g} {figure.unit:8} {spread}{aim}{missed}")
+        spread = f"({chart.number(low)} to {chart.number(high)}, {len(figure.values)} runs)"
+        print(f"{name:{width}}  {chart.number(figure.value):>10} {figure.unit:8} {spread}{aim}{missed}")
 
 
 def _record(figure: Figure) -> dict[str, Any]:

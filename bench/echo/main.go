@@ -1,5 +1,5 @@
-// Echo is the Go side of bench/kit_overhead.py: it answers ProbeService/Echo with one and the same handler, either
-// from a bare grpc-go server (-bare) or from a server of the kit, so that a difference is the kit's.
+// Echo is what bench/kit_overhead.py and bench/sidecars.py call: it answers ProbeService/Echo with one and the same
+// handler, either from a bare grpc-go server (-bare) or from a server of the kit, so that a difference is the kit's.
 package main
 
 import (
@@ -12,6 +12,8 @@ import (
 	"runtime/pprof"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	probev1 "github.com/gossamer-mesh/gossamer/gen/go/gossamer/probe/v1"
 	kit "github.com/gossamer-mesh/gossamer/kits/go"
@@ -53,7 +55,7 @@ func profiled(ctx context.Context, path string, serve func(context.Context) erro
 	return errors.Join(err, file.Close())
 }
 
-// serveBare announces itself like the kit does.
+// serveBare announces itself like the kit does, and has health, without which it could be in no mesh.
 func serveBare(ctx context.Context) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -61,6 +63,7 @@ func serveBare(ctx context.Context) error {
 	}
 	server := grpc.NewServer()
 	probev1.RegisterProbeServiceServer(server, echoes{})
+	healthpb.RegisterHealthServer(server, health.NewServer())
 	context.AfterFunc(ctx, server.Stop)
 	fmt.Printf("{\"message\":\"announce\",\"address\":%q}\n", listener.Addr())
 	return server.Serve(listener)

@@ -1,4 +1,4 @@
-"""The Python side of bench/kit_overhead.py: one handler, behind a bare grpc.aio server (-bare) or behind the kit."""
+"""The Python twin of main.go: one handler, behind a bare grpc.aio server (-bare) or behind the kit."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1._async import HealthServicer
 
 from gossamer.probe.v1.probe_pb2 import EchoRequest, EchoResponse
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, add_ProbeServiceServicer_to_server
@@ -27,9 +29,12 @@ class Echo(ProbeServiceServicer):
 
 
 async def serve_bare() -> None:
-    """Serve until SIGTERM, announced like the kit does it."""
+    """Serve until SIGTERM, announced like the kit does it, with health, without which it could be in no mesh."""
     server = grpc.aio.server()
     add_ProbeServiceServicer_to_server(Echo(), server)  # type: ignore[abstract]  # nothing else is called
+    health = HealthServicer()
+    await health.set("", health_pb2.HealthCheckResponse.SERVING)
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     print(json.dumps({"message": "announce", "address": f"127.0.0.1:{port}"}), flush=True)

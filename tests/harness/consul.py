@@ -19,7 +19,7 @@ from .process import Child
 DEADLINE = 30.0
 """Seconds until an agent must have a leader, or show what a test waits for."""
 
-PORTS = ("http", "serf_lan", "server")
+PORTS = ("http", "serf_lan", "server", "grpc")
 
 
 class Consul:
@@ -42,6 +42,16 @@ class Consul:
     def url(self) -> str:
         """The URL of its HTTP API."""
         return f"http://{self.address}"
+
+    @property
+    def grpc_address(self) -> str:
+        """`host:port` of its own xDS, which is for Envoy only."""
+        return f"127.0.0.1:{self._ports['grpc']}"
+
+    @property
+    def pid(self) -> int:
+        assert self._child
+        return self._child.pid
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=10))
@@ -102,8 +112,12 @@ class Consul:
         grpc: bool = True,
         status: str = "passing",
         interval: str = "1s",
+        sidecar: Mapping[str, Any] | None = None,
     ) -> None:
-        """Register an instance as the kits do: with a gRPC check of its own address (none without `grpc`)."""
+        """Register an instance as the kits do: with a gRPC check of its own address (none without `grpc`).
+
+        It is in Consul's own mesh too if it has a `sidecar`, which is defined as Consul's API takes it.
+        """
         host, _, port = address.rpartition(":")
         check = {"GRPC": address, "Interval": interval, "Timeout": "1s", "Status": status}
         definition = {
@@ -113,6 +127,7 @@ class Consul:
             "Port": int(port),
             "Meta": {"version": "test", "zone": "local", "contracts": ",".join(contracts), **(meta or {})},
             **({"Check": {**check, "DeregisterCriticalServiceAfter": "1m"}} if grpc else {}),
+            **({"Connect": {"SidecarService": sidecar}} if sidecar else {}),
         }
         await self.put("/v1/agent/service/register", definition)
 
@@ -156,7 +171,7 @@ class Consul:
             "bind_addr": "127.0.0.1",
             "client_addr": "127.0.0.1",
             "data_dir": str(self._folder / "data"),
-            "ports": {**self._ports, **dict.fromkeys(("dns", "grpc", "grpc_tls", "serf_wan"), -1)},
+            "ports": {**self._ports, **dict.fromkeys(("dns", "grpc_tls", "serf_wan"), -1)},
             "performance": {"raft_multiplier": 1},
             "log_level": "warn",
             "disable_update_check": True,
