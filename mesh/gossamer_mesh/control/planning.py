@@ -8,6 +8,7 @@ from gossamer_mesh.model.difference import differ
 from gossamer_mesh.policy import Audiences, Contracts, Planned, Refusal, Shape, extras, plan
 from gossamer_mesh.policy.extras import WrittenFault
 from gossamer_mesh.policy.refusals import Refusals
+from gossamer_mesh.policy.stray import stray
 from gossamer_mesh.policy.subjects import subjects
 
 ANYONE = Audience()
@@ -26,15 +27,18 @@ class Planning:
     def __init__(self) -> None:
         self._audiences = Audiences()
         self._made: dict[Audience, dict[str, _Made]] = {}
+        self._stray: frozenset[Refusal] = frozenset()
         self._mesh = Mesh()
         self._contracts = Contracts()
 
     @property
     def refusals(self) -> frozenset[Refusal]:
-        """What is left out of the plans of any audience."""
-        return frozenset(
+        """What is left out of the plans of any audience, and what is wrong though nobody is there whom it is for."""
+        left_out = {
             refusal for made in self._made.values() for each in made.values() for refusal in each.planned.refusals
-        )
+        }
+        told = {(refusal.subject, refusal.reason) for refusal in left_out}
+        return frozenset(left_out | {each for each in self._stray if (each.subject, each.reason) not in told})
 
     def keep(self, audiences: Collection[Audience]) -> None:
         """Forget all audiences but these."""
@@ -53,6 +57,8 @@ class Planning:
         """Plan what changed, for each audience that was begun with."""
         changed = _changed(self._mesh, mesh)
         everything = contracts != self._contracts or _shared(mesh) != _shared(self._mesh)
+        if everything:
+            self._stray = stray(mesh.entries)
         self._mesh, self._contracts = mesh, contracts
         for audience, made in self._made.items():
             stale = changed | {name for name, each in made.items() if not changed.isdisjoint(each.services)}

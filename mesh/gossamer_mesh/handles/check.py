@@ -17,9 +17,9 @@ from gossamer_mesh.consul.writing import Refused, Writer
 from gossamer_mesh.handles.rehearsal import Rehearsal, RehearsalError, Tried, rehearsal
 from gossamer_mesh.model import Audience, Entries, Mesh
 from gossamer_mesh.policy import Contracts, plan
-from gossamer_mesh.policy.defaults import KEY as DEFAULTS
 from gossamer_mesh.policy.extras import FAULTS, PREFIX
-from gossamer_mesh.policy.subjects import VALUES, subjects
+from gossamer_mesh.policy.stray import NOT_READ, is_read
+from gossamer_mesh.policy.subjects import subjects
 
 WITHIN = 60.0
 """Seconds that all of it may take."""
@@ -185,7 +185,5 @@ def _not_taken(tried: Mapping[str, Tried]) -> Iterator[Finding]:
 
 def _unknown_keys(values: Mapping[str, str]) -> Iterator[Finding]:
     for file, key in values.items():
-        inside = key.removeprefix(PREFIX)
-        if inside != DEFAULTS and not any(inside.startswith(each) and inside != each for each in VALUES):
-            known = f"{PREFIX}{DEFAULTS}, {' or '.join(f'{PREFIX}{each}SERVICE' for each in VALUES)}"
-            yield Finding(file=file, subject=key, reason=f"expected {known}, found a key that nobody reads")
+        if not is_read(key.removeprefix(PREFIX)):
+            yield Finding(file=file, subject=key, reason=NOT_READ)

@@ -699,7 +699,7 @@ func (x *Route) GetSummary() string {
 // Why something that people wrote is left out.
 type Refusal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The service whose clients it is left out for.
+	// The service whose clients it is left out for, or whose own calls it is about; empty: it is about none.
 	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// What is left out, for example "service-router/catalog Routes[0].Match.HTTP.Methods".
 	Subject string `protobuf:"bytes,2,opt,name=subject,proto3" json:"subject,omitempty"`
