@@ -27,7 +27,7 @@ import (
 const (
 	firstPolicyWait    = time.Second
 	firstStreamPause   = 500 * time.Millisecond
-	longestStreamPause = 30 * time.Second
+	longestStreamPause = 2 * time.Second
 	streamPauseGrowth  = 1.6
 )
 

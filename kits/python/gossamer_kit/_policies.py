@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FIRST_WAIT = 1.0
-_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 30.0, 1.6
+_FIRST_PAUSE, _LONGEST_PAUSE, _GROWTH = 0.5, 2.0, 1.6
 _OPTIONS = [("grpc.keepalive_time_ms", 300_000)]  # as gRPC's own streams to a control plane
 
 

@@ -18,6 +18,9 @@ RATE, BURST = 20.0, 10
 LONG_WAIT = 60
 """Seconds that a query blocks of which many run side by side."""
 
+EARLY = 0.9
+"""A query that waited for less than this share of its time, and found nothing newer, was let go."""
+
 Query = Callable[..., Awaitable[tuple[str, Any]]]
 """Takes an index and a wait; answers an index and what it found."""
 
@@ -40,6 +43,14 @@ def at(client: Client, path: str, **parameters: str) -> Query:
     return query
 
 
+class Replaced(Exception):  # noqa: N818 - not an error
+    """Consul has other data than before, as when a snapshot is restored: nothing that was read counts, nor any index.
+
+    What is there then may be older than what queries wait behind, and they would not hear of it for long. Consul lets
+    them go at once, with the index that they had: https://developer.hashicorp.com/consul/api-docs/snapshot
+    """
+
+
 async def request(
     client: Client,
     ask: Query,
@@ -47,13 +58,16 @@ async def request(
     wait: float = 0,
     bucket: TokenBucket | None = None,
 ) -> tuple[int, Any]:
-    """Make one request, blocking if the query has an index to wait behind. Raises `SourceError`."""
+    """Make one request, blocking if the query has an index to wait behind. Raises `SourceError` and `Replaced`."""
     if bucket:
         await asyncio.sleep(bucket.take(asyncio.get_running_loop().time()))
     behind = query.index if query else 0
+    began = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(GRACE + (wait * 17 / 16 if behind else 0)):
             index, found = await ask(index=behind or None, wait=f"{wait}s")
     except REQUEST_ERRORS as error:
         raise source_error(client.url, error) from error
+    if behind and int(index) == behind and asyncio.get_running_loop().time() - began < EARLY * wait:
+        raise Replaced
     return int(index), found

@@ -7,13 +7,14 @@ told, and after a delay the next epoch reads everything again, because an agent 
 
 import asyncio
 import random
+import sys
 from functools import partial
 from typing import Any
 
 from gossamer_mesh.consul.blocking import Backoff, BlockingQuery, TokenBucket
 from gossamer_mesh.consul.client import Client
 from gossamer_mesh.consul.entries import service_of
-from gossamer_mesh.consul.queries import LONG_WAIT, bucket, request
+from gossamer_mesh.consul.queries import LONG_WAIT, Replaced, bucket, request
 from gossamer_mesh.consul.traffic import Traffic
 from gossamer_mesh.discovery import Listener, SourceError
 from gossamer_mesh.model import Mesh, Service
@@ -53,8 +54,8 @@ class ConsulSource:
                     await epoch.run()
                 except* SourceError as errors:
                     listener.failed(str(errors.exceptions[0]))
-                except* _BeganAgain:
-                    pass
+                except* Replaced:
+                    epoch.index = sys.maxsize
                 if epoch.complete:
                     backoff.worked()
                 index = epoch.index
@@ -72,10 +73,6 @@ class ConsulSource:
             _, names = await request(client, client.catalog.services)
             found = await asyncio.gather(*(read(name) for name in names if name != OWN))
         return Mesh.of(filter(None, found))
-
-
-class _BeganAgain(Exception):  # noqa: N818 - not an error
-    """Consul's index went backwards: nothing read before counts."""
 
 
 class _Epoch:
@@ -98,7 +95,7 @@ class _Epoch:
         self._traffic = Traffic(client, changed=self._tell)
 
     async def run(self) -> None:
-        """Follow until something fails. Raises a group of `SourceError` or `_BeganAgain`."""
+        """Follow until something fails. Raises a group of `SourceError` or `Replaced`."""
         async with asyncio.TaskGroup() as tasks:
             self._traffic.follow(tasks)
             await self._follow_names(tasks)
@@ -116,7 +113,7 @@ class _Epoch:
 
     def _watch_index(self, index: int) -> None:
         if self.complete and index < self.index:
-            raise _BeganAgain
+            raise Replaced
         self._index = index
 
     def _set_names(self, names: frozenset[str], tasks: asyncio.TaskGroup) -> None:

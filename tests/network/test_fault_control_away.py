@@ -1,0 +1,136 @@
+"""The control plane is killed for a minute, under load: no call fails, and what changed meanwhile is followed soon.
+
+How soon a client is back is for its library to say. The kit of Go sees to it within seconds; gRPC's core, which Python
+has, looks again after pauses that grow by 1.6 up to two minutes, and takes no setting for that (xds.md section 5).
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+import time
+
+import pytest
+from conformance.peers import Load
+from harness.client import Client
+from harness.control import ControlPlane
+from harness.instance import Instance
+from harness.probe import Probe, languages, launch
+from harness.running import failures, running, splitter, subsets
+
+from gossamer.probe.v1 import probe_pb2 as pb
+from gossamer_mesh.local.launch import bootstrap
+
+AWAY_S = 60.0
+SOON_S = 5.0
+"""Within so many seconds what changed must be followed."""
+CORE_BACK_S = 60.0
+"""Within so many seconds gRPC's core is back after a minute: the longest pause by then is 43, give or take a fifth."""
+
+
+@contextlib.asynccontextmanager
+async def kit_client(mesh, folder):
+    """A client on the kit of Go: its probe, which calls what it is told to."""
+    (go,) = (language for language in languages() if language.name == "go")
+    environment = {
+        "GOSSAMER_SERVICE": "caller",
+        "GOSSAMER_INSTANCE": "caller-1",
+        "CONSUL_HTTP_ADDR": mesh.consul.address,
+        "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap("test", "caller", "1", "local", mesh.control.address, by_kit=True),
+        "OTEL_SDK_DISABLED": "true",
+    }
+    command = await asyncio.to_thread(go.prepared, folder)
+    child = await launch(command, environment, folder / "caller.log")
+    probe = Probe("go", "caller", "caller-1", child, await child.announcement())
+    try:
+        yield probe
+    finally:
+        await probe.end(signal.SIGKILL)
+
+
+def asking(probe, service):
+    """Make calls of a service through a probe."""
+    request = pb.CallRequest(service=service, method=pb.CALL_METHOD_ECHO)
+
+    async def call():
+        return await probe.stub.Call(request, timeout=10)
+
+    return call
+
+
+async def until_answered(call, instances):
+    """Call until exactly these answer. Gives the time of day."""
+    while {await call() for _ in range(8)} != instances:
+        await asyncio.sleep(0.02)
+    return time.time()
+
+
+@pytest.mark.timeout(300)
+async def test_a_minute_without_a_control_plane_costs_no_call_and_changes_are_followed_soon_after(tmp_path, programs):
+    async with (
+        running(tmp_path) as mesh,
+        Client(mesh.control.bootstrap("test/client/2"), tmp_path / "go.log", programs["go"]) as go,
+        kit_client(mesh, tmp_path) as kit,
+        Instance("c") as c,
+    ):
+        core, clients = mesh.client, (mesh.client, go)
+        await mesh.register("moved")
+        await mesh.write(subsets("moved"), splitter("moved", a=100, b=0))
+        shop, moved = asking(kit, "shop"), asking(kit, "moved")
+
+        async def answered(call):
+            return (await call()).hop.instance
+
+        for client in clients:
+            await client.until("moved", "a")
+            await client.until("shop", "ab")
+            await client.start_load("shop")
+        await until_answered(lambda: answered(moved), {"a"})
+        await until_answered(lambda: answered(shop), {"a", "b"})
+        async with Load(shop, rate=50) as load:
+            held = [[each["name"], each["version"]] for each in await core.config()]
+            await mesh.control.end(signal.SIGKILL)
+            ends = time.monotonic() + AWAY_S
+            await mesh.register(instances=[c])
+            await mesh.consul.deregister("shop-b")
+            await mesh.write(splitter("moved", a=0, b=100))
+            while time.monotonic() < ends:
+                assert set(await core.call("shop", 8)) == {"a", "b"}
+                assert {await answered(moved) for _ in range(8)} == {"a"}
+                await asyncio.sleep(1)
+            assert [[each["name"], each["version"]] for each in await core.config()] == held
+
+            await mesh.control.start()
+            back = time.time()
+            async with asyncio.timeout(SOON_S):
+                await until_answered(lambda: answered(shop), {"a", "c"})
+                await until_answered(lambda: answered(moved), {"b"})
+            async with asyncio.timeout(CORE_BACK_S):
+                seen = await until_answered(lambda: one(core, "shop"), {"a", "c"})
+                seen = max(seen, await until_answered(lambda: one(core, "moved"), {"b"}))
+            came = [each.connect_time.ToSeconds() for each in await mesh.followers() if each.node_id == "test/client/1"]
+            assert seen - max(came) < SOON_S, f"back {max(came) - back} s after the control plane"
+        assert load.failed == {}
+        for client in clients:
+            answers = await client.stop_load()
+            assert failures(answers) == {}
+            assert answers.total() > 50 * AWAY_S
+
+
+async def one(client, service):
+    (answer,) = await client.call(service)
+    return answer
+
+
+async def test_control_a_control_plane_that_comes_back_and_serves_before_it_has_read_costs_calls(tmp_path):
+    async with running(tmp_path) as mesh:
+        await mesh.client.start_load("shop")
+        await mesh.control.end(signal.SIGKILL)
+        nothing = tmp_path / "nothing.json"
+        nothing.write_text(json.dumps({"services": {}}))
+        hasty = ControlPlane(tmp_path / "hasty", "", "--file", str(nothing))
+        hasty.address = mesh.control.address
+        async with hasty, asyncio.timeout(30):
+            while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
+                await asyncio.sleep(0.05)
+        assert failures(await mesh.client.stop_load())
