@@ -1,8 +1,9 @@
 """The control plane that everyone writes first, to compare with: on a change, every stream gets a response made anew.
 
-    ads.py FILE
+    ads.py CONSUL SERVICE
 
-It knows assignments only, keeps no account of what a client has, and takes every request after the first for an ACK.
+It knows the assignment of one service only, keeps no account of what a client has, takes every request after the first
+for an ACK, and checks nothing of what Consul says.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
+import aiohttp
 import grpc
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.service.discovery.v3.ads_pb2_grpc import (
@@ -22,28 +23,27 @@ from envoy.service.discovery.v3.ads_pb2_grpc import (
 )
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryResponse
 
-EVERY = 0.2
-
 
 class Naive(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # xds-protos has no types
-    """Streams the assignments of a file."""
+    """Streams the assignment of a service."""
 
-    def __init__(self, path: Path) -> None:
-        """Read from `path`."""
-        self._path = path
-        self._text = ""
-        self._services: dict[str, Any] = {}
+    def __init__(self, consul: str, service: str) -> None:
+        self._url = f"{consul}/v1/health/service/{service}"
+        self._service = service
+        self._instances: list[Any] = []
+        self._index = "0"
         self._changed = asyncio.Condition()
 
     async def follow(self) -> None:
-        """Read the file again and again, and wake every stream when it changed."""
-        while True:
-            text = self._path.read_text()
-            if text != self._text:
+        """Ask Consul again and again, and wake every stream when it answers."""
+        async with aiohttp.ClientSession() as session:
+            while True:
+                async with session.get(self._url, params={"index": self._index, "wait": "60s"}) as answer:
+                    instances = await answer.json()
+                    index = answer.headers["X-Consul-Index"]
                 async with self._changed:
-                    self._text, self._services = text, json.loads(text)["services"]
+                    self._instances, self._index = instances, index
                     self._changed.notify_all()
-            await asyncio.sleep(EVERY)
 
     async def StreamAggregatedResources(
         self, requests: AsyncIterator[Any], context: Any
@@ -52,26 +52,24 @@ class Naive(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]  # xds-pr
         del context
         first = await anext(aiter(requests))
         acknowledging = asyncio.create_task(_drop(requests))
-        text = ""
+        index = "0"
         try:
             while True:
                 async with self._changed:
-                    await self._changed.wait_for(lambda: self._text != text)  # noqa: B023 - waited for right here
-                    text = self._text
-                yield self._response(first.type_url, first.resource_names)
+                    await self._changed.wait_for(lambda: self._index != index)  # noqa: B023 - waited for right here
+                    index = self._index
+                yield self._response(first.type_url)
         finally:
             acknowledging.cancel()
 
-    def _response(self, type_url: str, names: list[str]) -> DiscoveryResponse:
+    def _response(self, type_url: str) -> DiscoveryResponse:
         response = DiscoveryResponse(type_url=type_url, version_info="1", nonce="1")
-        for name in names:
-            assignment = ClusterLoadAssignment(cluster_name=name)
-            locality = assignment.endpoints.add()
-            for instance in self._services[name]:
-                host, port = instance["address"].split(":")
-                address = locality.lb_endpoints.add().endpoint.address.socket_address
-                address.address, address.port_value = host, int(port)
-            response.resources.add().Pack(assignment)
+        assignment = ClusterLoadAssignment(cluster_name=self._service)
+        locality = assignment.endpoints.add()
+        for instance in self._instances:
+            address = locality.lb_endpoints.add().endpoint.address.socket_address
+            address.address, address.port_value = instance["Service"]["Address"], instance["Service"]["Port"]
+        response.resources.add().Pack(assignment)
         return response
 
 
@@ -80,9 +78,9 @@ async def _drop(requests: AsyncIterator[Any]) -> None:
         pass
 
 
-async def main(path: Path) -> None:
+async def main(consul: str, service: str) -> None:
     """Serve until ended."""
-    naive, server = Naive(path), grpc.aio.server()
+    naive, server = Naive(consul, service), grpc.aio.server()
     add_AggregatedDiscoveryServiceServicer_to_server(naive, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -91,4 +89,4 @@ async def main(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1])))
+    asyncio.run(main(*sys.argv[1:]))

@@ -4,12 +4,18 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 DEADLINE = 30.0
 """Seconds that a program may take to start or to end."""
+
+
+def processor_time(pid: int) -> float:
+    """Give the seconds that all threads of a process have run: on Linux, by its own clock, to the microsecond."""
+    return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3), which Python has not
 
 
 class Child:

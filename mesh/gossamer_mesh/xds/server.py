@@ -38,7 +38,7 @@ AT_A_TIME = 50
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
-@dataclass(kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False, slots=True)
 class Stream:
     """One client's stream."""
 

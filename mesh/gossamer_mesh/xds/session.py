@@ -82,7 +82,7 @@ class _Sent(NamedTuple):
     nonce: int
 
 
-@dataclass(kw_only=True)
+@dataclass(kw_only=True, slots=True)
 class Subscription:
     """What a client follows of one type, and what it said to what it was sent."""
 
@@ -198,7 +198,8 @@ class Subscription:
             for name in names & held.keys():
                 del held[name]
         self._dropped = frozenset()
-        self._refused -= names
+        if self._refused:  # an empty set less something is a new empty set, and there are thousands of clients
+            self._refused -= names
         self._end_refusal()
 
     def _end_refusal(self) -> None:
@@ -230,11 +231,15 @@ class Subscription:
         answered = {name: sent.resource for name, sent in self._unanswered.items() if sent.nonce <= number}
         for name in answered:
             del self._unanswered[name]
+        if not self._unanswered:
+            self._unanswered = {}  # one that was emptied stays as large as it was
         return answered
 
 
 class Session:
     """One stream: what its client follows, and what it is due."""
+
+    __slots__ = ("_last_nonce", "_quiet", "_resources", "_subscriptions", "node", "view")
 
     def __init__(self) -> None:
         self.node: Node | None = None
