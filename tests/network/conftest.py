@@ -1,10 +1,58 @@
-"""What network tests share: the clients of tests/clients, built once for each process that runs tests."""
+"""What network tests share: clients of every language; for each module, a Consul and a control plane to follow."""
+
+import itertools
 
 import pytest
-from harness.client import Program, build
+import pytest_asyncio
+from harness.client import LANGUAGES, Client, Program, build
+from harness.consul import Consul
+from harness.control import ControlPlane
+from harness.instance import Instance
+from harness.scenario import Scenario
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
 def programs(tmp_path_factory) -> dict[str, Program]:
-    """The client of every language."""
+    """The client of every language, built once for each process that runs tests."""
     return build(tmp_path_factory.mktemp("clients"))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def consul(tmp_path_factory):
+    """A Consul whose services all speak gRPC."""
+    async with Consul(tmp_path_factory.mktemp("consul"), limits={"http_max_conns_per_client": 1000}) as consul:
+        await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
+        yield consul
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def control(consul, tmp_path_factory):
+    async with ControlPlane(tmp_path_factory.mktemp("control"), consul.url) as control:
+        yield control
+
+
+@pytest.fixture(scope="module", params=LANGUAGES)
+def language(request) -> str:
+    return request.param
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def client(control, tmp_path_factory, programs, language):
+    """A client of each language; every test that uses it is run for all of them."""
+    log = tmp_path_factory.mktemp("client") / "client.log"
+    async with Client(control.bootstrap(), log, programs[language]) as client:
+        yield client
+
+
+@pytest.fixture
+def scenario(consul, client, language) -> Scenario:
+    """A service that no other test knows."""
+    return Scenario(consul, client, f"service{next(_numbers)}", language)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def instances():
+    async with Instance("a") as a, Instance("b") as b, Instance("c") as c, Instance("d") as d:
+        yield a, b, c, d

@@ -17,6 +17,10 @@ class Resource:
     """The resource as a field of a DiscoveryResponse: a response is its head and the wires of its resources, joined."""
     addresses: frozenset[str] = frozenset()
     """Which instances an assignment holds, as `host:port`."""
+    clusters: frozenset[str] = frozenset()
+    """Which clusters the routes lead to."""
+    announced: frozenset[str] = frozenset()
+    """Which clusters they only name."""
 
     def same(self, other: "Resource | None") -> bool:
         """Tell whether a client that holds one needs the other."""

@@ -21,6 +21,9 @@ changes.
 
 Envoy waits for the endpoints of a cluster that changed, also if they did not (go-control-plane #245, envoy #13009): to
 it, they are sent again.
+
+Go fails calls that go to a cluster which is new to it: before routes that lead to one, it is sent those it has with the
+cluster announced in them, and the new ones when it has accepted the cluster's endpoints.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,6 +35,8 @@ from typing import NamedTuple
 
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
+from gossamer_mesh.xds.announcements import PREFIX as ANNOUNCING
+from gossamer_mesh.xds.announcements import announcing
 from gossamer_mesh.xds.node import Node
 from gossamer_mesh.xds.resource import Resource, ResourceSet
 from gossamer_mesh.xds.types import BY_URL, Type
@@ -149,7 +154,8 @@ class Subscription:
 
     def sending(self, resources: tuple[Resource, ...], version: str, nonce: int) -> None:
         """Note what is sent."""
-        self._nonce, self.sent_version, self._settled = nonce, version, version
+        self._nonce, self.sent_version = nonce, version
+        self._settled = "" if any(resource.announced for resource in resources) else version
         for resource in resources:
             self._sent[resource.name] = resource
             self._unanswered[resource.name] = _Sent(resource, nonce)
@@ -163,6 +169,14 @@ class Subscription:
         for name in names:
             self._sent.pop(name, None)
         self._settled = ""
+
+    def sent(self, name: str) -> Resource | None:
+        """Give the latest of a name that the client was sent and still follows."""
+        return self._sent.get(name)
+
+    def accepted(self, names: AbstractSet[str]) -> AbstractSet[str]:
+        """Tell of which of these names the client has accepted something."""
+        return names & self._accepted.keys()
 
     def new(self) -> AbstractSet[str]:
         """Name what the client asked for and was not sent yet."""
@@ -291,11 +305,15 @@ class Session:
         """Take the next response that is due, in the order of make before break; none if nothing is."""
         if self._quiet or self._resources is None:
             return None
+        waits = False
         for subscription in self.subscriptions:
             due = subscription.due(self._resources)
             if due is not None:
-                return self._send(subscription, due, self._resources.versions[subscription.type])
-        self._quiet = True
+                prepared = self._prepared(subscription, due)
+                if prepared or not due:
+                    return self._send(subscription, prepared, self._resources.versions[subscription.type])
+                waits = True
+        self._quiet = not waits
         return None
 
     def new(self) -> Iterator[Resource | None]:
@@ -314,9 +332,29 @@ class Session:
         subscription = self._subscriptions.get(Type.CLUSTER_LOAD_ASSIGNMENT)
         return subscription is not None and subscription.has_left(name, address)
 
+    def _prepared(self, subscription: Subscription, due: tuple[Resource, ...]) -> tuple[Resource, ...]:
+        """Put in place of routes what has to be sent before them; leave out those that have to wait."""
+        if subscription.type is not Type.ROUTE_CONFIGURATION or not self.view or self.view.dialect is not Dialect.GO:
+            return due
+        return tuple(filter(None, (self._announced(subscription, routes) for routes in due)))
+
+    def _announced(self, subscription: Subscription, routes: Resource) -> Resource | None:
+        """Announce clusters that calls don't go to yet, and wait until the client has accepted their endpoints."""
+        before = subscription.sent(routes.name)
+        if not before:
+            return routes
+        new = routes.clusters - before.clusters
+        if assignments := self._subscriptions.get(Type.CLUSTER_LOAD_ASSIGNMENT):
+            new -= assignments.accepted(new)
+        if not new:
+            return routes
+        return None if new <= before.announced else announcing(before, new)
+
     def _send(self, subscription: Subscription, resources: tuple[Resource, ...], version: str) -> Response:
         if self.view and self.view.dialect is Dialect.ENVOY and subscription.type is Type.CLUSTER:
             self._repeat_assignments(subscription.changed(resources))
+        if any(resource.announced for resource in resources):
+            version = f"{ANNOUNCING}{version}"
         self._last_nonce += 1
         subscription.sending(resources, version, self._last_nonce)
         return Response(type=subscription.type, version=version, nonce=str(self._last_nonce), resources=resources)

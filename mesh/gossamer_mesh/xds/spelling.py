@@ -43,7 +43,10 @@ class Spelling:
         if not envoy:
             yield self._once((Listener, name, faulty), name, lambda: listener(name, faulty=faulty))
         yield self._once(
-            (RouteConfiguration, name, routes, envoy), name, lambda: route_configuration(name, routes, envoy=envoy)
+            (RouteConfiguration, name, routes, envoy),
+            name,
+            lambda: route_configuration(name, routes, envoy=envoy),
+            clusters=lambda: frozenset(share.cluster for route in routes for share in route.to),
         )
 
     def cluster(self, cluster: Cluster, dialect: Dialect) -> Iterator[Resource]:
@@ -64,12 +67,15 @@ class Spelling:
         name: str,
         make: Callable[[], Message],
         addresses: Callable[[], frozenset[str]] = frozenset,
+        clusters: Callable[[], frozenset[str]] = frozenset,
     ) -> Resource:
         held = self._held.get(key)
         if held is None:
             message = make()
             require_legal(message)
             type_ = Type(message.DESCRIPTOR.full_name)
-            held = Resource(type=type_, name=name, wire=wire.encode(message), addresses=addresses())
+            held = Resource(
+                type=type_, name=name, wire=wire.encode(message), addresses=addresses(), clusters=clusters()
+            )
             self._held[key] = held
         return held

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	statusv3 "github.com/envoyproxy/go-control-plane/envoy/service/status/v3"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
@@ -138,6 +139,9 @@ func once(connection *grpc.ClientConn, r request) answer {
 	var response probev1.EchoResponse
 	began := time.Now()
 	err := connection.Invoke(ctx, r.Path, &probev1.EchoRequest{}, &response)
+	if err != nil {
+		log.Print(err)
+	}
 	return answer{response.GetHop().GetInstance(), status.Code(err), time.Since(began).Seconds()}
 }
 
@@ -188,7 +192,7 @@ func held() ([]resource, error) {
 		return nil, err
 	}
 	defer server.Close()
-	found, err := server.FetchClientStatus(context.Background(), nil)
+	found, err := server.FetchClientStatus(context.Background(), &statusv3.ClientStatusRequest{})
 	if err != nil {
 		return nil, err
 	}

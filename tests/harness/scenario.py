@@ -1,0 +1,71 @@
+"""What a test of traffic has for itself: a service in a Consul that it shares, and a client of one language."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from .client import Client
+from .consul import Consul
+from .instance import CONTRACT, Instance
+
+CALLER = "client"
+"""The service that clients say they are of."""
+
+
+class Scenario:
+    """One service, which nobody else writes about."""
+
+    def __init__(self, consul: Consul, client: Client, service: str, language: str) -> None:
+        self.consul, self.client, self.service, self.language = consul, client, service, language
+        self.call = partial(client.call, service)
+        self.timed = partial(client.timed, service)
+        self.until = partial(client.until, service)
+
+    async def register(self, *instances: Instance, service: str = "", **more: Any) -> None:
+        """Register instances, each with its name as its version."""
+        for each in instances:
+            await self.consul.register(
+                service or self.service,
+                self.id_of(each, service),
+                each.address,
+                contracts=[CONTRACT],
+                meta={"version": each.name},
+                **more,
+            )
+
+    def id_of(self, instance: Instance, service: str = "") -> str:
+        """Give the id that an instance is registered with."""
+        return f"{service or self.service}-{instance.name}"
+
+    async def maintain(self, *instances: Instance, enable: bool = True) -> None:
+        """Put instances into maintenance, or take them out of it."""
+        for each in instances:
+            await self.consul.maintain(self.id_of(each), enable=enable)
+
+    async def write(self, kind: str, service: str = "", **fields: Any) -> None:
+        """Write a config entry."""
+        await self.consul.put("/v1/config", {"Kind": f"service-{kind}", "Name": service or self.service, **fields})
+
+    async def resolve(self, service: str = "", **fields: Any) -> None:
+        """Write a resolver with a subset of each version."""
+        chosen = {name: {"Filter": f"Service.Meta.version == {name}"} for name in "abcd"}
+        await self.write("resolver", service, Subsets=chosen, **fields)
+
+    async def split(self, **weights: float) -> None:
+        """Write a splitter over subsets."""
+        splits = [{"Weight": weight, "ServiceSubset": subset} for subset, weight in weights.items()]
+        await self.write("splitter", Splits=splits)
+
+    async def route(self, *routes: tuple[Mapping[str, Any], Mapping[str, Any]]) -> None:
+        """Write a router of matches and destinations."""
+        written = [{**({"Match": {"HTTP": match}} if match else {}), "Destination": to} for match, to in routes]
+        await self.write("router", Routes=written)
+
+    async def limit(self, **fields: Any) -> None:
+        """Write what the client does with calls of the service."""
+        config = {"Overrides": [{"Name": self.service, **fields}]}
+        await self.write("defaults", CALLER, Protocol="grpc", UpstreamConfig=config)
+
+    async def fault(self, *faults: Mapping[str, Any]) -> None:
+        """Write what is done on purpose to calls of the service."""
+        await self.consul.put(f"/v1/kv/gossamer/faults/{self.service}", faults)
