@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 
 from .client import Client
 from .consul import Consul
-from .control import ControlPlane
+from .control import PROGRAM, ControlPlane
 from .instance import CONTRACT, Instance
 
 
@@ -61,11 +61,15 @@ class Mesh:
 
 
 @contextlib.asynccontextmanager
-async def running(folder: Path, *options: str, names: str = "ab") -> AsyncIterator[Mesh]:
-    """Run a mesh, with an instance of each name; `options` go to the control plane."""
+async def running(
+    folder: Path, *options: str, names: str = "ab", program: Sequence[str | Path] = PROGRAM
+) -> AsyncIterator[Mesh]:
+    """Run a mesh, with an instance of each name; `options` go to the control plane, which is `program`."""
     async with contextlib.AsyncExitStack() as stack:
         consul = await stack.enter_async_context(Consul(folder / "consul"))
-        control = await stack.enter_async_context(ControlPlane(folder / "control", consul.url, *options))
+        control = await stack.enter_async_context(
+            ControlPlane(folder / "control", consul.url, *options, program=program)
+        )
         client = await stack.enter_async_context(Client(control.bootstrap(), folder / "client.log"))
         instances = [await stack.enter_async_context(Instance(name)) for name in names]
         mesh = Mesh(consul, control, client, instances)

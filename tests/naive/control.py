@@ -5,6 +5,7 @@
 | `queue`  | what a stream is to be sent waits for it in a queue           |
 | `resend` | what a client refuses is sent again                           |
 | `whole`  | whatever a stream asks for is found before others are served  |
+| `forget` | where something bad is written, what was good before is gone  |
 """
 
 import sys
@@ -14,6 +15,7 @@ from typing import Any
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 
 from gossamer_mesh.control.__main__ import main
+from gossamer_mesh.control.planning import Planning
 from gossamer_mesh.xds import server
 from gossamer_mesh.xds.server import AdsServer, Stream
 from gossamer_mesh.xds.session import Refusal, Subscription
@@ -54,6 +56,10 @@ def whole() -> None:
     server.AT_A_TIME = sys.maxsize
 
 
+def forget() -> None:
+    Planning._last_good = lambda *_: None  # type: ignore[assignment, method-assign]
+
+
 if __name__ == "__main__":
-    {"queue": queue, "resend": resend, "whole": whole}[sys.argv.pop(1)]()
+    {"queue": queue, "resend": resend, "whole": whole, "forget": forget}[sys.argv.pop(1)]()
     sys.exit(main())

@@ -1,12 +1,14 @@
 """The plans of all audiences in use, made again only where what they depend on changed."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 from gossamer_mesh.model import Audience, Mesh
 from gossamer_mesh.model.difference import differ
 from gossamer_mesh.policy import Audiences, Contracts, Planned, Refusal, Shape, extras, plan
 from gossamer_mesh.policy.extras import WrittenFault
+from gossamer_mesh.policy.good_defaults import GoodDefaults
 from gossamer_mesh.policy.refusals import Refusals
 from gossamer_mesh.policy.stray import stray
 from gossamer_mesh.policy.subjects import subjects
@@ -26,6 +28,7 @@ class Planning:
 
     def __init__(self) -> None:
         self._audiences = Audiences()
+        self._defaults = GoodDefaults()
         self._made: dict[Audience, dict[str, _Made]] = {}
         self._stray: frozenset[Refusal] = frozenset()
         self._mesh = Mesh()
@@ -38,7 +41,8 @@ class Planning:
             refusal for made in self._made.values() for each in made.values() for refusal in each.planned.refusals
         }
         told = {(refusal.subject, refusal.reason) for refusal in left_out}
-        return frozenset(left_out | {each for each in self._stray if (each.subject, each.reason) not in told})
+        stray = {each for each in self._stray if (each.subject, each.reason) not in told}
+        return frozenset(left_out | stray | self._defaults.refusals)
 
     def keep(self, audiences: Collection[Audience]) -> None:
         """Forget all audiences but these."""
@@ -55,6 +59,7 @@ class Planning:
 
     def plan(self, mesh: Mesh, contracts: Contracts) -> Iterator[tuple[Audience, list[Planned]]]:
         """Plan what changed, for each audience that was begun with."""
+        mesh = replace(mesh, entries=self._defaults.read(mesh.entries))
         changed = _changed(self._mesh, mesh)
         everything = contracts != self._contracts or _shared(mesh) != _shared(self._mesh)
         if everything:
