@@ -156,6 +156,14 @@ class Consul:
         found = await self.get(f"/v1/health/service/{service}{'?passing' if passing else ''}")
         return sorted(entry["Service"]["ID"] for entry in found)
 
+    async def configure(self, kind: str, name: str, **fields: Any) -> None:
+        """Write a config entry, in place of the one of that name."""
+        await self.put("/v1/config", {"Kind": kind, "Name": name, **fields})
+
+    async def erase(self, kind: str, name: str) -> None:
+        """Delete a config entry."""
+        await self.delete(f"/v1/config/{kind}/{name}")
+
     async def get(self, path: str) -> Any:
         """Ask the API."""
         assert self._session

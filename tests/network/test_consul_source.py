@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from harness.consul import Consul
 from harness.instance import Instance
+from harness.told import watching
 
 import gossamer_mesh.consul.source
 from gossamer_mesh.consul import ConsulSource
@@ -27,42 +28,6 @@ async def consul(tmp_path_factory):
 async def instance():
     async with Instance("a") as instance:
         yield instance
-
-
-class Told:
-    """A listener that keeps what it is told."""
-
-    def __init__(self):
-        self.readings = asyncio.Queue()
-        self.failures = asyncio.Queue()
-        self.heard_times = self.read_times = 0
-
-    def heard(self):
-        self.heard_times += 1
-
-    def read(self, mesh, *, restarted=False):
-        self.read_times += 1
-        self.readings.put_nowait((mesh, restarted))
-
-    def failed(self, reason):
-        self.failures.put_nowait(reason)
-
-    async def until(self, condition, within=15.0):
-        """The first reading that is as it should be."""
-        async with asyncio.timeout(within):
-            while not condition((reading := await self.readings.get())[0]):
-                pass
-        return reading
-
-
-@contextlib.asynccontextmanager
-async def watching(url):
-    told = Told()
-    task = asyncio.create_task(ConsulSource(url).watch(told))
-    yield told
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
 
 
 def health(service):

@@ -17,15 +17,16 @@ class BlockingQuery(Generic[T]):
     """What to wait behind; 0 asks for what is there now."""
     last: T | None = None
     """What was answered last."""
+    _first: bool = True
 
     def answered(self, index: int, value: T) -> bool:
-        """Take an answer in and tell whether it is a change: most returns are not.
+        """Take an answer in and tell whether it is a change: the first is, and most others are not.
 
         An index that went backwards, or is not positive, starts again from 0.
         """
         self.index = index if index >= max(self.index, 1) else 0
-        changed = value != self.last
-        self.last = value
+        changed = self._first or value != self.last
+        self.last, self._first = value, False
         return changed
 
 

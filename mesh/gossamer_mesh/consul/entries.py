@@ -12,6 +12,14 @@ from gossamer_mesh.model import Health, Instance, Service
 MAINTENANCE = ("_service_maintenance", "_node_maintenance")
 """How the ids of the checks begin that stand for maintenance."""
 
+OWN = "consul"
+"""Consul's own service: no part of the mesh."""
+
+
+def names_of(found: Iterable[str]) -> frozenset[str]:
+    """Find the names to ask for in what `GET /v1/catalog/services` gives."""
+    return frozenset(name for name in found if name != OWN and askable(name))
+
 
 def askable(name: str) -> bool:
     """Tell whether there can be a question about a name. Consul takes any, but `..` in a path leads elsewhere."""

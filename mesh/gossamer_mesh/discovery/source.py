@@ -41,4 +41,4 @@ class Source(Protocol):
         """
 
     async def look(self) -> Mesh:
-        """Read everything once, now, past any cache. Raises `SourceError`."""
+        """Read the services once, now, past any cache; of what is written nothing. Raises `SourceError`."""

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from gossamer_mesh.consul import questions
+from gossamer_mesh.consul.asking import ask
 from gossamer_mesh.consul.client import Client
-from gossamer_mesh.consul.queries import at, request
 from gossamer_mesh.consul.writing import Refused, Writer
 from gossamer_mesh.handles.rehearsal import Rehearsal, RehearsalError, Tried, rehearsal
 from gossamer_mesh.model import Audience, Entries, Mesh
@@ -92,11 +93,11 @@ class _Existing:
 
 async def _read(consul: str) -> _Existing:
     async with Client(consul) as client:
-        _, nodes = await request(client, at(client, "/v1/catalog/nodes"))
+        _, datacenter = await ask(client, questions.datacenter(client))
         entries: list[Mapping[str, Any]] = []
         for kind in KINDS:
-            entries += (await request(client, at(client, f"/v1/config/{kind}")))[1] or ()
-    return _Existing(datacenter=nodes[0]["Datacenter"], entries=tuple(entries))
+            entries += (await ask(client, questions.config_entries(client, kind)))[1]
+    return _Existing(datacenter=datacenter, entries=tuple(entries))
 
 
 async def _write_all(stage: Rehearsal, entries: Iterable[Mapping[str, Any]]) -> None:

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from gossamer_mesh.consul import ConsulSource
+from gossamer_mesh.consul import ConsulSource, questions
+from gossamer_mesh.consul.asking import ask
 from gossamer_mesh.consul.client import Client
-from gossamer_mesh.consul.queries import at, request
 from gossamer_mesh.discovery import SourceError
 from gossamer_mesh.model import Entries, Mesh
 
@@ -158,7 +158,7 @@ async def _is_ready(url: str, process: asyncio.subprocess.Process, log: Path, *,
         async with asyncio.timeout(STARTS_WITHIN), Client(url) as client:
             while process.returncode is None:
                 with contextlib.suppress(SourceError):
-                    await request(client, at(client, "/v1/catalog/services"))
+                    await ask(client, questions.names(client))
                     return True
                 await asyncio.sleep(0.02)
     except TimeoutError:

@@ -59,3 +59,9 @@ def test_delays_grow_to_a_limit_and_start_again():
 def test_delays_are_spread_by_a_fifth_either_way():
     assert round(Backoff(first=1).failed(0), 3) == 0.8
     assert round(Backoff(first=1).failed(1), 3) == 1.2
+
+
+def test_the_first_answer_is_a_change_though_there_is_nothing():
+    query = BlockingQuery[None]()
+    assert query.answered(7, None)
+    assert not query.answered(8, None)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gossamer_mesh.consul.entries import service_of
+from gossamer_mesh.consul.entries import names_of, service_of
 from gossamer_mesh.model import Health, Instance
 
 
@@ -89,3 +89,7 @@ def test_maintenance_of_the_instance_or_its_node_counts_before_all_else(id_):
 def test_a_critical_node_makes_its_instances_critical():
     lost = {**entry(check()), "Checks": [check("critical", type_="", id_="serfHealth"), check()]}
     assert service_of("catalog", [lost]).instances[0].health is Health.CRITICAL
+
+
+def test_consul_itself_and_names_that_a_path_cannot_have_are_not_asked_for():
+    assert names_of({"consul": [], "catalog": [], "a/b": [], "..": [], "a/../b": [], "": []}) == {"catalog", "a/b"}
