@@ -3,18 +3,20 @@
 Clones the last commit and gives it caches of its own: for downloads, for what Go and Python keep, for the programs that
 the project brings. So all that is measured is what a new machine does that has Python and Go. What the parts take is
 read from the lines that `make up` prints outside a terminal; they overlap, so they don't add up to the whole. A Consul
-or grpcurl on PATH is used as it is, and then no figure says what bringing Consul took. One run; no other product does
-the same, so it is compared with nothing.
+or grpcurl on PATH is used as it is, unless this project brought it, and then no figure says what bringing Consul took.
+One run; no other product does the same, so it is compared with nothing.
 
     make bench only=cold
 """
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import figures
@@ -27,15 +29,17 @@ TOLD = re.compile(r"^ *([\d.]+)s +(\S+) +(\S+) *(.*)$", re.MULTILINE)
 
 def main() -> int:
     """Measure, print, write; return the exit status."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends the stack as Ctrl-C does
     with tempfile.TemporaryDirectory() as folder:
         clone, environment = Path(folder) / "clone", empty_caches(Path(folder) / "caches")
         subprocess.run(["git", "clone", "--quiet", figures.ROOT, clone], check=True)
         try:
             began = time.monotonic()
-            done = make("up", clone, environment)
+            done = run(["make", "up"], clone, environment)
             took = time.monotonic() - began
         finally:
-            make("down", clone, environment)
+            if (gossamer := clone / ".venv" / "bin" / "gossamer").exists():
+                run([gossamer, "down"], clone, environment)
             # Go keeps its modules read-only, so that removing the folder would fail.
             subprocess.run(["go", "clean", "-modcache"], env=environment, check=False)
     print(done.stdout, end="")
@@ -50,14 +54,19 @@ def main() -> int:
 def empty_caches(folder: Path) -> dict[str, str]:
     """Give an environment whose caches are all below a folder, and whose stack takes free ports."""
     names = ("XDG_CACHE_HOME", "GOCACHE", "GOMODCACHE", "PIP_CACHE_DIR", "UV_CACHE_DIR")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GOSSAMER_", "CONSUL_"))}
-    return {**kept, **{name: str(folder / name.lower()) for name in names}, "GOSSAMER_PORT_OFFSET": "free"}
+    # What `make bench` has put there is no part of a new machine: its own variables, and this checkout's programs.
+    leave_out = ("GOSSAMER_", "CONSUL_", "MAKE", "MFLAGS", "VIRTUAL_ENV")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(leave_out)}
+    own = Path(sys.prefix) / "bin"
+    path = os.pathsep.join(each for each in kept["PATH"].split(os.pathsep) if Path(each) != own)
+    caches = {name: str(folder / name.lower()) for name in names}
+    return {**kept, **caches, "PATH": path, "GOSSAMER_PORT_OFFSET": "free"}
 
 
-def make(target: str, clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run a target of the clone and give what it printed; its errors go where ours do."""
+def run(command: Sequence[str | Path], clone: Path, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a command in the clone and give what it printed; its errors go where ours do."""
     return subprocess.run(
-        ["make", target], cwd=clone, env=environment, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S, check=False
+        command, cwd=clone, env=environment, stdout=subprocess.PIPE, text=True, timeout=LONGEST_S, check=False
     )
 
 
