@@ -3,23 +3,24 @@
     services:
       catalog:
         - {id: catalog-1, address: "127.0.0.1:20000", contracts: [shop.catalog.v1.CatalogService]}
-        - {id: catalog-2, address: "127.0.0.1:20001", health: critical, version: v2, zone: b, language: go}
+        - {id: catalog-2, address: "127.0.0.1:20001", health: critical, version: v2, zone: b, language: go, weight: 3}
 
+What is written about traffic can stand beside `services` (`file_entries`).
 A file that can't be read or understood changes nothing: the last good one stays in use, and what is wrong is told.
 """
 
 import asyncio
-import contextlib
 import ipaddress
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gossamer_mesh.discovery.document import load_text, load_values
+from gossamer_mesh.discovery.file_entries import WRITTEN, parse_entries
 from gossamer_mesh.discovery.source import Listener, SourceError
-from gossamer_mesh.model import Health, Instance, Mesh, Service
+from gossamer_mesh.model import Entries, Health, Instance, Mesh, Service
 
-KEYS = frozenset({"id", "address", "health", "version", "zone", "language", "contracts"})
+KEYS = frozenset({"id", "address", "health", "version", "zone", "language", "contracts", "weight"})
 
 
 class FileSource:
@@ -74,23 +75,16 @@ class FileSource:
 
 def parse(text: str, where: str) -> Mesh:
     """Turn YAML, of which JSON is a part, into a mesh. Raises `SourceError` that names the place."""
-    document = _document(text, where)
+    document = load_text(text, where)
     services = document.get("services") if isinstance(document, Mapping) else None
     if not isinstance(services, Mapping):
         raise SourceError(f"expected a mapping `services` in {where}, found {type(services).__name__}")
-    return Mesh.of(_service(str(name), entries, f"{where}: services.{name}") for name, entries in services.items())
-
-
-def _document(text: str, where: str) -> Any:
-    import yaml  # noqa: PLC0415 - a control plane that reads Consul does without its memory
-
-    with contextlib.suppress(ValueError, RecursionError):
-        return json.loads(text)  # a hundred times as fast, where it is JSON
-    try:
-        # makes nothing but text, lists and mappings: 1.10 stays a version, and no date can be wrong
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - so it is safer than the safe one
-    except (yaml.YAMLError, RecursionError) as error:
-        raise SourceError(f"expected YAML or JSON in {where}: {error}") from error
+    if unknown := sorted(map(str, document.keys() - {"services"} - WRITTEN)):
+        raise SourceError(f"expected services and only {', '.join(sorted(WRITTEN))} in {where}, found {unknown}")
+    entries = parse_entries(load_values(text, where), document, where) if WRITTEN & document.keys() else Entries()
+    return Mesh.of(
+        (_service(str(name), instances, f"{where}: services.{name}") for name, instances in services.items()), entries
+    )
 
 
 def _service(name: str, entries: Any, where: str) -> Service:
@@ -124,7 +118,17 @@ def _instance(entry: Any, where: str) -> Instance:
         zone=str(entry.get("zone", "")),
         language=str(entry.get("language", "")),
         contracts=tuple(sorted(map(str, contracts))),
+        weight=_weight(entry.get("weight", 1), where),
     )
+
+
+def _weight(value: Any, where: str) -> int:
+    try:
+        if (weight := int(str(value))) > 0:
+            return weight
+    except ValueError:
+        pass
+    raise SourceError(f"expected a whole number, 1 or more, at {where}.weight, found {value!r}")
 
 
 def _address(text: str, where: str) -> tuple[str, int]:

@@ -38,7 +38,7 @@ class MemorySource:
 
     def restart(self, services: Iterable[Service] = ()) -> None:
         """Forget everything, as a Consul agent without data does, and begin again with these services."""
-        self._services = {service.name: service for service in services}
+        self._services, self._entries = {service.name: service for service in services}, Entries()
         self._tell(restarted=True)
 
     def fail(self, reason: str) -> None:

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from gossamer_mesh.discovery import Discovery, MemorySource, SecondLook, Snapshot
-from gossamer_mesh.model import Health, Instance, Mesh
+from gossamer_mesh.model import Entries, Health, Instance, Mesh
 
 
 def instances(*ids, health=Health.PASSING):
@@ -169,3 +169,21 @@ async def test_what_is_held_stays_held_while_the_source_is_silent():
             async with asyncio.timeout(0.2):
                 await followed.published.get()
         assert ids(followed.discovery.snapshot) == ["a", "b"]
+
+
+async def test_a_change_of_what_is_written_is_published_once_and_outlives_a_change_of_instances():
+    async with following() as followed:
+        followed.source.put("catalog", instances("a"))
+        followed.source.write(Entries(extras={"faults/catalog": "{}"}))
+        followed.source.write(Entries(extras={"faults/catalog": "{}"}))
+        followed.source.put("catalog", instances("a", "b"))
+        published = [await followed.next() for _ in range(3)]
+        assert [snapshot.mesh.entries.extras for snapshot in published] == [{}, *[{"faults/catalog": "{}"}] * 2]
+        assert followed.published.empty()
+
+
+async def test_a_source_that_restarted_has_forgotten_what_was_written():
+    source = MemorySource()
+    source.write(Entries(extras={"faults/catalog": "{}"}))
+    source.restart()
+    assert (await source.look()).entries == Entries()

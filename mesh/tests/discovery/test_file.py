@@ -6,12 +6,12 @@ import pytest
 
 from gossamer_mesh.discovery import FileSource, SourceError
 from gossamer_mesh.discovery.file import parse
-from gossamer_mesh.model import Health, Instance, Mesh, Service
+from gossamer_mesh.model import Entries, Health, Instance, Mesh, Service
 
 GOOD = """
 services:
   catalog:
-    - {id: c2, address: "127.0.0.1:20001", health: critical, version: v2, zone: b, language: go}
+    - {id: c2, address: "127.0.0.1:20001", health: critical, version: v2, zone: b, language: go, weight: 3}
     - {id: c1, address: "[::1]:20000", contracts: [shop.catalog.v1.CatalogService]}
 """
 
@@ -31,6 +31,7 @@ def test_a_file_is_read():
                         version="v2",
                         zone="b",
                         language="go",
+                        weight=3,
                     ),
                 ],
             )
@@ -63,6 +64,19 @@ def test_text_is_text_whatever_yaml_might_make_of_it(version):
         ("services: {catalog: [{id: a, address: '127.0.0.1:http'}]}", "found '127.0.0.1:http'"),
         ("services: {catalog: [{id: a, address: '127.0.0.1:1', health: fine}]}", "expected one of .*'passing'"),
         ("services: {catalog: [{id: a, address: '127.0.0.1:1', contracts: x}]}", "expected a list .*contracts"),
+        ("services: {catalog: [{id: a, address: '127.0.0.1:1', weight: 0}]}", "1 or more, at .*weight, found '0'"),
+        ("services: {}\nchain: {}", r"only chains, defaults, extras, selected in mesh.yaml, found \['chain'\]"),
+        ("services: {}\nchains: []", "expected a mapping at mesh.yaml: chains, found list"),
+        ("services: {}\nchains: {catalog: grpc}", "expected a mapping at mesh.yaml: chains.catalog, found str"),
+        ("services: {}\ndefaults: {catalog: 1}", "expected a mapping at mesh.yaml: defaults.catalog, found int"),
+        ("services: {}\nextras: []", "expected a mapping at mesh.yaml: extras, found list"),
+        ("services: {}\nselected: {}", "expected a list at mesh.yaml: selected, found dict"),
+        ("services: {}\nselected: [{service: a, filter: f}]", r"service, filter and a list ids at .*selected\[0\]"),
+        ("services: {}\nselected: [{service: a, filter: f, ids: x}]", r"a list ids at .*selected\[0\]"),
+        (
+            "services: {}\nselected: [{service: a, filter: f, ids: []}, {service: a, filter: f, ids: []}]",
+            r"once at mesh.yaml: selected, found 'f' again at mesh.yaml: selected\[1\]",
+        ),
         (
             "services: {catalog: [{id: a, address: '127.0.0.1:1'}, {id: a, address: '127.0.0.1:2'}]}",
             "expected each id once",
@@ -72,6 +86,45 @@ def test_text_is_text_whatever_yaml_might_make_of_it(version):
 def test_what_is_wrong_is_refused_with_its_place(text, place):
     with pytest.raises(SourceError, match=place):
         parse(text, "mesh.yaml")
+
+
+WRITTEN = """
+services: {}
+chains:
+  catalog:
+    Protocol: grpc
+    Nodes: {"splitter:catalog": {Splits: [{Weight: 12.5, Definition: {ServiceSubset: "1.10"}}]}}
+    Default: false
+    AutoVirtualIPs: null
+selected:
+  - {service: catalog, filter: Service.Meta.version == v2, ids: [c1, 1.10]}
+defaults: {catalog: {Limits: {MaxConcurrentRequests: 7}}}
+extras:
+  faults/catalog: {abort: {percent: 10}}
+  broken: "{"
+"""
+
+
+def test_what_is_written_about_traffic_is_read_with_its_numbers():
+    splits = [{"Weight": 12.5, "Definition": {"ServiceSubset": "1.10"}}]
+    assert parse(WRITTEN, "mesh.yaml").entries == Entries(
+        chains={
+            "catalog": {
+                "Protocol": "grpc",
+                "Nodes": {"splitter:catalog": {"Splits": splits}},
+                "Default": False,
+                "AutoVirtualIPs": None,
+            }
+        },
+        selected={("catalog", "Service.Meta.version == v2"): frozenset({"c1", "1.10"})},
+        defaults={"catalog": {"Limits": {"MaxConcurrentRequests": 7}}},
+        extras={"faults/catalog": '{"abort": {"percent": 10}}', "broken": "{"},
+    )
+
+
+def test_what_is_written_about_traffic_is_read_from_json_too():
+    text = '{"services": {}, "chains": {"tax": {"Protocol": "grpc"}}, "extras": {"a": "{}"}}'
+    assert parse(text, "mesh.json").entries == Entries(chains={"tax": {"Protocol": "grpc"}}, extras={"a": "{}"})
 
 
 class Told:
