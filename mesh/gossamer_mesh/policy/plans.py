@@ -60,8 +60,11 @@ def plan(
 def _check_filters(chosen: Shape, mesh: Mesh, refusals: Refusals) -> None:
     for target in (target for aim in chosen.aims for target in aim.targets):
         if reason := mesh.entries.broken_filters.get((target.service, target.filter)):
-            subject = f"service-resolver/{target.service} Subsets"
-            refusals.say(subject, f"the filter {target.filter!r} is refused: {reason}")
+            refusals.say(
+                f"service-resolver/{target.service} Subsets[{target.subset}].Filter",
+                f"Consul does not take {target.filter!r}: {reason}; write one that its health API takes, such as "
+                "Service.Meta.version == v1",
+            )
 
 
 def _fill(aim: Aim, mesh: Mesh, audience: Audience, refusals: Refusals) -> Cluster:

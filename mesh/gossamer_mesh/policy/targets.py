@@ -14,6 +14,8 @@ class Target(NamedTuple):
     """Which of them, as Consul's filters say it; empty: all."""
     only_passing: bool = False
     """Whether one whose check warns is left out."""
+    subset: str = ""
+    """What the resolver calls them; empty: all of the service."""
 
 
 def name_of(target: Mapping[str, Any]) -> str:
@@ -28,4 +30,9 @@ def target_of(written: Mapping[str, Any], chain: Mapping[str, Any], subject: str
         where = written.get("Peer") or written.get("Datacenter")
         refusals.say(subject, f"clients reach instances of their own datacenter only, found {where!r}")
     subset = written.get("Subset") or {}
-    return Target(str(written["Service"]), subset.get("Filter") or "", bool(subset.get("OnlyPassing")))
+    return Target(
+        str(written["Service"]),
+        subset.get("Filter") or "",
+        bool(subset.get("OnlyPassing")),
+        written.get("ServiceSubset") or "",
+    )

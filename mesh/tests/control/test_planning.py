@@ -101,7 +101,7 @@ def test_one_service_is_found_for_an_audience_that_is_there_and_for_one_that_is_
 
 
 def test_one_who_comes_while_something_is_refused_goes_on_with_what_anyone_has():
-    good, bad = Entries(extras={"defaults": '{"timeout": "2s"}'}), Entries(extras={"defaults": "{"})
+    good, bad = (Entries(extras={"defaults/catalog": text}) for text in ('{"timeout": "2s"}', "{"))
     contracts = Contracts(unary={"shop.Catalog": ("/shop.Catalog/Get",)})
     instances = [Instance(id="a", host="10.0.0.1", port=1, contracts=("shop.Catalog",))]
     planning = Planning()

@@ -305,7 +305,10 @@ def test_the_last_good_shape_stays_and_its_instances_stay_true():
 def test_a_filter_that_consul_refuses_is_told():
     broken = {("catalog", "v == a"): "400 no such field"}
     result = planned(chain(f"resolver:{A[0]}", resolver(A[0]), A), broken_filters=broken)
-    assert "400 no such field" in reasons(result)["service-resolver/catalog Subsets"]
+    assert reasons(result) == {
+        "service-resolver/catalog Subsets[a].Filter": "Consul does not take 'v == a': 400 no such field; "
+        "write one that its health API takes, such as Service.Meta.version == v1"
+    }
 
 
 def test_a_chain_that_is_none_is_told_and_ends_nothing():
