@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 NOWHERE = Context()
 
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?")
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
 _NOT_SAMPLED = TraceFlags(TraceFlags.DEFAULT)
 
@@ -50,11 +50,8 @@ class Spans:
     def start(self, name: str, kind: SpanKind, parent: SpanContext | None) -> Span:
         """Begin a span. What is not kept still has a trace, so that logs and other services can name it."""
         if parent is None:
-            trace_id = random.getrandbits(128)
-            if trace_id & TraceIdRatioBased.TRACE_ID_LIMIT >= self._bound:
-                return NonRecordingSpan(SpanContext(trace_id, random.getrandbits(64), False, _NOT_SAMPLED))
-            self._ids.decided = trace_id
-            return self._tracer.start_span(name, NOWHERE, kind)
+            low = random.getrandbits(64)
+            return self._begin(name, kind, low) if low < self._bound else NotKept(low)
         if self._follow:
             kept = parent.trace_flags & TraceFlags.SAMPLED
         else:
@@ -62,6 +59,26 @@ class Spans:
         if not kept:
             return NonRecordingSpan(parent)
         return self._tracer.start_span(name, trace.set_span_in_context(NonRecordingSpan(parent), NOWHERE), kind)
+
+    def _begin(self, name: str, kind: SpanKind, low: int) -> Span:
+        """Begin a trace whose id ends with these 64 bits, by which it was chosen."""
+        self._ids.decided = random.getrandbits(64) << 64 | low
+        return self._tracer.start_span(name, NOWHERE, kind)
+
+
+class NotKept(NonRecordingSpan):
+    """The first span of a trace that is not kept. It gets its ids when someone asks, since mostly nobody does."""
+
+    def __init__(self, low: int) -> None:
+        self._low = low
+        self._made: SpanContext | None = None
+
+    def get_span_context(self) -> SpanContext:
+        """Give the ids."""
+        if self._made is None:
+            trace_id = random.getrandbits(64) << 64 | self._low
+            self._made = SpanContext(trace_id, random.getrandbits(64), False, _NOT_SAMPLED)
+        return self._made
 
 
 def read(traceparent: str, tracestate: str) -> SpanContext | None:
@@ -71,8 +88,7 @@ def read(traceparent: str, tracestate: str) -> SpanContext | None:
         return None
     state = TraceState.from_header([tracestate]) if tracestate else None
     flags = _SAMPLED if int(found[3], 16) & TraceFlags.SAMPLED else _NOT_SAMPLED
-    context = SpanContext(int(found[1], 16), int(found[2], 16), True, flags, state)
-    return context if context.is_valid else None
+    return SpanContext(int(found[1], 16), int(found[2], 16), True, flags, state)
 
 
 def written(context: SpanContext) -> tuple[tuple[str, str], ...]:

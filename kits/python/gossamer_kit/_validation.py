@@ -23,6 +23,8 @@ def violations(message: Message) -> list[tuple[str, str]]:
     than LARGE bytes, since a hostile one could keep the event loop busy for seconds.
     """
     found = _validator.collect_violations(message, fail_fast=message.ByteSize() > LARGE)
+    if not found:
+        return []
     return [(_path(each.proto.field), each.proto.message) for each in found[:MOST]]
 
 

@@ -20,23 +20,30 @@ SHORT = {"rules": [{"match": EVERY, "timeout": "0.2s"}]}
 NOWHERE = "127.0.0.1:1"
 
 
+QUICK = 4.0
+"""Seconds that are less than the 5 s that a call gets by default."""
+
+
 class Slow(ProbeServiceServicer):
-    """Answers after 0.6 seconds."""
+    """Answers after some seconds: more than any call has, if not said otherwise."""
+
+    def __init__(self, seconds: float = 60) -> None:
+        self._seconds = seconds
 
     async def Echo(self, request, context):
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self._seconds)
         return pb.EchoResponse()
 
     async def Count(self, request, context) -> AsyncIterator[pb.CountResponse]:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self._seconds)
         yield pb.CountResponse()
 
     async def Sum(self, request_iterator, context):
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self._seconds)
         return pb.SumResponse()
 
     async def Chat(self, request_iterator, context) -> AsyncIterator[pb.ChatResponse]:
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(self._seconds)
         yield pb.ChatResponse()
 
 
@@ -66,8 +73,7 @@ async def test_the_first_call_waits_for_what_is_said(pair, traffic) -> None:
     await traffic.until_asked(1)
     await traffic.say(callee=SHORT)
     code, took = await first
-    assert code == "DEADLINE_EXCEEDED"
-    assert took < 0.5
+    assert (code, took < QUICK) == ("DEADLINE_EXCEEDED", True)
 
 
 @pytest.mark.parametrize("shape", ["Echo", "Count", "Sum", "Chat"])
@@ -78,12 +84,12 @@ async def test_a_call_of_any_shape_ends_with_its_rules_time(pair, traffic, shape
     begin = time.monotonic()
     call = getattr(running.stub, shape)(*([] if shape in {"Sum", "Chat"} else [getattr(pb, f"{shape}Request")()]))
     assert await call.code() == grpc.StatusCode.DEADLINE_EXCEEDED
-    assert 0.15 < time.monotonic() - begin < 0.4
+    assert 0.19 < time.monotonic() - begin < QUICK
 
 
 async def test_a_call_without_a_rule_lasts(pair, traffic) -> None:
     """The control of the tests around it."""
-    running = await pair(Slow(), control=traffic.address)
+    running = await pair(Slow(0.5), control=traffic.address)
     await traffic.say(callee={"rules": [{**SHORT["rules"][0], "match": {**EVERY, "path": "/other"}}]})
     assert (await echoed(running.stub))[0] == "OK"
 
@@ -92,7 +98,7 @@ async def test_a_calls_own_time_holds_where_it_is_shorter(pair, traffic) -> None
     running = await pair(Slow(), control=traffic.address)
     await traffic.say(callee={"rules": [{"match": EVERY, "timeout": "60s"}]})
     code, took = await echoed(running.stub, timeout=0.2)
-    assert (code, took < 0.4) == ("DEADLINE_EXCEEDED", True)
+    assert (code, took < QUICK) == ("DEADLINE_EXCEEDED", True)
 
 
 async def test_what_was_said_last_holds_without_a_stream(pair, traffic) -> None:
@@ -100,11 +106,12 @@ async def test_what_was_said_last_holds_without_a_stream(pair, traffic) -> None:
     await traffic.say(callee=SHORT)
     await echoed(running.stub)
     await traffic.stop()
-    assert (await echoed(running.stub))[0] == "DEADLINE_EXCEEDED"
+    code, took = await echoed(running.stub)
+    assert (code, took < QUICK) == ("DEADLINE_EXCEEDED", True)
 
 
 async def test_a_change_is_taken_by_a_new_stream_too(pair, traffic) -> None:
-    running = await pair(Slow(), control=traffic.address)
+    running = await pair(Slow(0.5), control=traffic.address)
     await traffic.say(callee=SHORT)
     await echoed(running.stub)
     await traffic.stop()
@@ -125,13 +132,14 @@ async def test_a_policy_that_no_call_can_be_compared_with_changes_nothing(pair, 
         while "expected a regular expression" not in (error := capsys.readouterr().err):
             await asyncio.sleep(0.01)
     assert "callee" in error
-    assert (await echoed(running.stub))[0] == "DEADLINE_EXCEEDED"
+    code, took = await echoed(running.stub)
+    assert (code, took < QUICK) == ("DEADLINE_EXCEEDED", True)
 
 
 @pytest.mark.parametrize("kind", ["away", "older"])
 async def test_no_call_waits_for_a_control_plane_that_says_nothing(pair, capsys, kind) -> None:
-    control = NOWHERE if kind == "away" else (await pair(Slow())).address  # which has no such service
-    running = await pair(Slow(), control=control)
+    control = NOWHERE if kind == "away" else (await pair(Slow(0))).address  # which has no such service
+    running = await pair(Slow(0), control=control)
     code, took = await echoed(running.stub)
     assert (code, took < 0.9) == ("OK", True)
     assert (await echoed(running.stub))[0] == "OK"
@@ -139,13 +147,13 @@ async def test_no_call_waits_for_a_control_plane_that_says_nothing(pair, capsys,
 
 
 async def test_no_call_waits_long_for_a_control_plane_that_is_silent(pair, traffic) -> None:
-    running = await pair(Slow(), control=traffic.address)
+    running = await pair(Slow(0), control=traffic.address)
     code, took = await echoed(running.stub)
-    assert (code, 1.4 < took < 2) == ("OK", True)
+    assert (code, 0.8 < took < 2) == ("OK", True)
     assert (await echoed(running.stub))[1] < 0.9, "only once"
 
 
 async def test_a_call_that_waits_ends_with_its_own_time(pair, traffic) -> None:
-    running = await pair(Slow(), control=traffic.address)
+    running = await pair(Slow(0), control=traffic.address)
     code, took = await echoed(running.stub, timeout=0.2)
-    assert (code, took < 0.4) == ("DEADLINE_EXCEEDED", True)
+    assert (code, took < 0.9) == ("DEADLINE_EXCEEDED", True)
