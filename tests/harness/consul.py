@@ -75,7 +75,7 @@ class Consul:
         configuration = self._folder / "agent.json"
         configuration.write_text(json.dumps(self._configuration()))
         command = (have("consul"), "agent", "-config-file", configuration)
-        self._child = await Child.start(*command, log=self._folder / "consul.log")
+        self._child = await Child.start(*command, log=self._folder / "consul.log", announces=False)
         await self._until(self._has_leader, "a leader")
 
     async def kill(self) -> None:
@@ -113,6 +113,7 @@ class Consul:
         status: str = "passing",
         interval: str = "1s",
         sidecar: Mapping[str, Any] | None = None,
+        weights: Mapping[str, int] | None = None,
     ) -> None:
         """Register an instance as the kits do: with a gRPC check of its own address (none without `grpc`).
 
@@ -128,6 +129,7 @@ class Consul:
             "Meta": {"version": "test", "zone": "local", "contracts": ",".join(contracts), **(meta or {})},
             **({"Check": {**check, "DeregisterCriticalServiceAfter": "1m"}} if grpc else {}),
             **({"Connect": {"SidecarService": sidecar}} if sidecar else {}),
+            **({"Weights": weights} if weights else {}),
         }
         await self.put("/v1/agent/service/register", definition)
 

@@ -26,14 +26,19 @@ class Child:
         self.log = log
 
     @classmethod
-    async def start(cls, *command: str | Path, log: Path, environment: Mapping[str, str] | None = None) -> "Child":
-        """Start a program with its standard output to be read and its standard error appended to `log`."""
+    async def start(
+        cls, *command: str | Path, log: Path, environment: Mapping[str, str] | None = None, announces: bool = True
+    ) -> "Child":
+        """Start a program with its standard error appended to `log`, and its standard output to be read.
+
+        The output of one that announces nothing is appended too: unread, it would fill its pipe and halt the program.
+        """
         with log.open("ab") as errors:
             process = await asyncio.create_subprocess_exec(
                 *map(str, command),
                 env={**os.environ, **(environment or {})},
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE if announces else errors,
                 stderr=errors,
             )
         return cls(process, log)

@@ -4,6 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import grpc
+
+from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+
 from .client import Client
 from .consul import Consul
 from .instance import CONTRACT, Instance
@@ -28,9 +33,7 @@ class Scenario:
                 service or self.service,
                 self.id_of(each, service),
                 each.address,
-                contracts=[CONTRACT],
-                meta={"version": each.name},
-                **more,
+                **{"contracts": [CONTRACT], "meta": {"version": each.name}, **more},
             )
 
     def id_of(self, instance: Instance, service: str = "") -> str:
@@ -69,3 +72,10 @@ class Scenario:
     async def fault(self, *faults: Mapping[str, Any]) -> None:
         """Write what is done on purpose to calls of the service."""
         await self.consul.put(f"/v1/kv/gossamer/faults/{self.service}", faults)
+
+
+async def refusals(control: str) -> list[str]:
+    """Why clients of the control plane at that address refused what they were sent."""
+    async with grpc.aio.insecure_channel(control) as channel:
+        found = await MeshServiceStub(channel).ListClients(ListClientsRequest(page_size=1000), timeout=10)
+    return [each.refusal for client in found.clients for each in client.subscriptions if each.refusals]

@@ -8,7 +8,7 @@ from harness.client import LANGUAGES, Client, Program, build
 from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.instance import Instance
-from harness.scenario import Scenario
+from harness.scenario import Scenario, refusals
 
 _numbers = itertools.count()
 
@@ -46,10 +46,11 @@ async def client(control, tmp_path_factory, programs, language):
         yield client
 
 
-@pytest.fixture
-def scenario(consul, client, language) -> Scenario:
-    """A service that no other test knows."""
-    return Scenario(consul, client, f"service{next(_numbers)}", language)
+@pytest_asyncio.fixture(loop_scope="module")
+async def scenario(consul, control, client, language):
+    """A service that no other test knows. No client has refused anything in the end."""
+    yield Scenario(consul, client, f"service{next(_numbers)}", language)
+    assert await refusals(control.address) == []
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-import grpc
 import pytest
 import pytest_asyncio
 from harness.answerer import Answerer
@@ -20,10 +19,8 @@ from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.evaluator import Call, Evaluator
 from harness.random_worlds import LETTERS, RING_HEADER, Dice, names
+from harness.scenario import refusals
 from harness.world_writer import WorldWriter
-
-from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
-from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -57,10 +54,7 @@ class Mesh(NamedTuple):
     async def refusals(self):
         """Why clients refused what they were sent, and what was not sent because they would."""
         left_out = [line for line in self.control.logs() if "left out" in line["message"]]
-        async with grpc.aio.insecure_channel(self.control.address) as channel:
-            found = await MeshServiceStub(channel).ListClients(ListClientsRequest(page_size=1000), timeout=10)
-        refused = [each.refusal for client in found.clients for each in client.subscriptions if each.refusals]
-        return [*left_out, *refused]
+        return [*left_out, *await refusals(self.control.address)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
