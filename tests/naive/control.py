@@ -23,10 +23,8 @@ from gossamer_mesh.xds.session import Refusal, Subscription
 
 def queue() -> None:
     queues: defaultdict[int, deque[bytes]] = defaultdict(deque)
-    offer = AdsServer._offer
 
-    def offer_and_queue(self: AdsServer, stream: Stream) -> None:
-        offer(self, stream)
+    def queue_what_is_due(stream: Stream) -> None:
         while response := stream.session.take():
             queues[stream.number].append(response.encode())
         stream.woken.set()
@@ -38,7 +36,8 @@ def queue() -> None:
             await stream.woken.wait()
             stream.woken.clear()
 
-    AdsServer._offer, AdsServer._write = offer_and_queue, write  # type: ignore[method-assign]
+    AdsServer._wake = staticmethod(queue_what_is_due)  # type: ignore[method-assign]
+    AdsServer._write = write  # type: ignore[method-assign]
 
 
 def resend() -> None:

@@ -17,7 +17,7 @@ from harness.running import failures, running, splitter, subsets
 
 BAD = 20
 EVERY_S = 0.6
-SOON_S = 3.0
+SOON_S = 5.0
 """Within so many seconds a good change must be followed."""
 
 REFUSED = "left out, because no client could follow it"
@@ -71,7 +71,7 @@ async def under_load(folder, program=PROGRAM, clients=()):
         for client in (mesh.client, *others):
             await client.until("shop", "a")
             await client.until("moved", "a")
-            await client.start_load("shop")
+            await client.start_load("shop", every=0.03)
         yield mesh, (mesh.client, *others)
 
 

@@ -84,10 +84,10 @@ async def test_a_minute_without_a_control_plane_costs_no_call_and_changes_are_fo
         for client in clients:
             await client.until("moved", "a")
             await client.until("shop", "ab")
-            await client.start_load("shop")
+            await client.start_load("shop", every=0.02)
         await until_answered(lambda: answered(moved), {"a"})
         await until_answered(lambda: answered(shop), {"a", "b"})
-        async with Load(shop, rate=50) as load:
+        async with Load(shop, rate=25) as load:
             held = [[each["name"], each["version"]] for each in await core.config()]
             await mesh.control.end(signal.SIGKILL)
             ends = time.monotonic() + AWAY_S
@@ -114,7 +114,7 @@ async def test_a_minute_without_a_control_plane_costs_no_call_and_changes_are_fo
         for client in clients:
             answers = await client.stop_load()
             assert failures(answers) == {}
-            assert answers.total() > 50 * AWAY_S
+            assert answers.total() > 20 * AWAY_S
 
 
 async def one(client, service):

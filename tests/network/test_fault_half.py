@@ -39,7 +39,7 @@ async def two_nodes(folder, *options):
 
 async def test_half_that_turn_critical_and_recover_never_leave(tmp_path):
     async with two_nodes(tmp_path, "--second-look", "20") as mesh:
-        await mesh.client.start_load("shop")
+        await mesh.client.start_load("shop", every=0.03)
         await turn(mesh.consul, "critical")
         await mesh.until(lambda status: status.held_removals, "held")
         (held,) = (await mesh.status()).held_removals
@@ -53,7 +53,7 @@ async def test_half_that_turn_critical_and_recover_never_leave(tmp_path):
 
 async def test_half_that_stay_critical_leave_after_the_second_look(tmp_path):
     async with two_nodes(tmp_path, "--second-look", "3") as mesh:
-        await mesh.client.start_load("shop")
+        await mesh.client.start_load("shop", every=0.03)
         began = time.monotonic()
         await turn(mesh.consul, "critical")
         await mesh.client.until("shop", HERE, within=30)

@@ -87,7 +87,7 @@ async def go_back(mesh, folder, *clients):
 
 async def test_an_older_snapshot_is_followed_and_so_is_every_change_after_it(tmp_path):
     async with running(tmp_path) as mesh, Instance("c") as c:
-        await mesh.client.start_load("shop")
+        await mesh.client.start_load("shop", every=0.03)
         await go_back(mesh, tmp_path, mesh.client)
         await mesh.client.until("shop", "a")
         await mesh.write(splitter("shop", a=0, b=100))

@@ -20,7 +20,7 @@ from gossamer_mesh.local.memory import held
 
 TYPES = (CLUSTER, ASSIGNMENT, LISTENER, ROUTES)
 MB = 1 << 20
-SOON_S = 3.0
+SOON_S = 5.0
 """What a change takes to reach a client at most; the file is looked at five times a second."""
 
 
@@ -99,26 +99,26 @@ async def change(plane, keen, number, **others):
 
 
 async def growth_by_clients_that_never_read(folder, program):
-    """How much memory a hundred of them cost while a large service changes fifteen times."""
+    """How much memory sixty of them cost while a large service changes twelve times."""
     large = range(1, 1501)
     async with serving(folder, program, keen=[1], large=large) as plane, contextlib.AsyncExitStack() as stack:
         keen = await stack.enter_async_context(Stream(plane.address))
         await follow(keen, "keen", types=[ASSIGNMENT])
-        for number in range(100):
+        for number in range(60):
             lazy = await stack.enter_async_context(Stream(plane.address, f"test/lazy/{number}"))
             await lazy.ask(ASSIGNMENT, "large")
         before = plane.memory
-        for number in range(2001, 2016):
+        for number in range(2001, 2013):
             await change(plane, keen, number, large=[*large, number])
         return plane.memory - before
 
 
-async def test_a_hundred_clients_that_never_read_cost_little_and_hold_back_nobody(tmp_path):
-    assert await growth_by_clients_that_never_read(tmp_path, PROGRAM) < 30 * MB
+async def test_sixty_clients_that_never_read_cost_little_and_hold_back_nobody(tmp_path):
+    assert await growth_by_clients_that_never_read(tmp_path, PROGRAM) < 20 * MB
 
 
 async def test_control_with_a_queue_for_each_stream_clients_that_never_read_cost_all_that_changes(tmp_path):
-    assert await growth_by_clients_that_never_read(tmp_path, (NAIVE, "queue")) > 50 * MB
+    assert await growth_by_clients_that_never_read(tmp_path, (NAIVE, "queue")) > 30 * MB
 
 
 @contextlib.asynccontextmanager
@@ -186,22 +186,22 @@ async def answers_beside_ten_thousand_names(folder, program):
         await follow(keen, "keen")
         async with Stream(plane.address) as greedy:
             before = plane.memory
-            asking = asyncio.create_task(follow(greedy, *names))
+            asking = asyncio.create_task(follow(greedy, *names, types=[LISTENER]))
             answers = await plane.answers(asking)
-            assert [len(response.resources) for response in (await asking).values()] == 4 * [10_000]
+            assert len((await asking)[LISTENER].resources) == 10_000
             await change(plane, keen, 2)
             return answers, plane.memory - before
 
 
 async def test_ten_thousand_names_are_answered_and_everybody_else_meanwhile(tmp_path):
     answers, growth = await answers_beside_ten_thousand_names(tmp_path, PROGRAM)
-    assert answers > 60
-    assert growth < 200 * MB
+    assert answers > 15
+    assert growth < 60 * MB
 
 
 async def test_control_where_names_are_found_in_one_go_others_wait_for_ten_thousand(tmp_path):
     answers, _ = await answers_beside_ten_thousand_names(tmp_path, (NAIVE, "whole"))
-    assert answers < 30
+    assert answers < 10
 
 
 async def test_more_names_than_any_client_has_end_the_stream_and_cost_others_nothing(tmp_path):
