@@ -9,7 +9,7 @@ from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
 
-DEADLINE = 15.0
+DEADLINE = 60.0
 """Seconds until a response that a test waits for must be there."""
 
 OPTIONS = (

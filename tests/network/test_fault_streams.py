@@ -88,37 +88,37 @@ def ports(response):
     return [m.endpoint.address.socket_address.port_value for x in assignment.endpoints for m in x.lb_endpoints]
 
 
-async def change(plane, keen, number, **others):
+async def change(plane, keen, number, within=SOON_S, **others):
     """Change what a good client follows; it must be told soon."""
     began = time.monotonic()
     plane.write(keen=[number], **others)
     response = await keen.take()
     await keen.accept(response, "keen")
     assert ports(response) == [number]
-    assert time.monotonic() - began < SOON_S
+    assert time.monotonic() - began < within
 
 
-async def growth_by_clients_that_never_read(folder, program):
-    """How much memory sixty of them cost while a large service changes twelve times."""
+async def growth_by_clients_that_never_read(folder, program, within):
+    """How much memory eighty of them cost while a large service changes fifteen times."""
     large = range(1, 1501)
     async with serving(folder, program, keen=[1], large=large) as plane, contextlib.AsyncExitStack() as stack:
         keen = await stack.enter_async_context(Stream(plane.address))
         await follow(keen, "keen", types=[ASSIGNMENT])
-        for number in range(60):
+        for number in range(80):
             lazy = await stack.enter_async_context(Stream(plane.address, f"test/lazy/{number}"))
             await lazy.ask(ASSIGNMENT, "large")
         before = plane.memory
-        for number in range(2001, 2013):
-            await change(plane, keen, number, large=[*large, number])
+        for number in range(2001, 2016):
+            await change(plane, keen, number, within, large=[*large, number])
         return plane.memory - before
 
 
-async def test_sixty_clients_that_never_read_cost_little_and_hold_back_nobody(tmp_path):
-    assert await growth_by_clients_that_never_read(tmp_path, PROGRAM) < 20 * MB
+async def test_eighty_clients_that_never_read_cost_little_and_hold_back_nobody(tmp_path):
+    assert await growth_by_clients_that_never_read(tmp_path, PROGRAM, SOON_S) < 20 * MB
 
 
 async def test_control_with_a_queue_for_each_stream_clients_that_never_read_cost_all_that_changes(tmp_path):
-    assert await growth_by_clients_that_never_read(tmp_path, (NAIVE, "queue")) > 30 * MB
+    assert await growth_by_clients_that_never_read(tmp_path, (NAIVE, "queue"), 60) > 25 * MB
 
 
 @contextlib.asynccontextmanager
@@ -186,10 +186,10 @@ async def answers_beside_ten_thousand_names(folder, program):
         await follow(keen, "keen")
         async with Stream(plane.address) as greedy:
             before = plane.memory
-            asking = asyncio.create_task(follow(greedy, *names, types=[LISTENER]))
+            asking = asyncio.create_task(follow(greedy, *names, types=[ROUTES]))
             answers = await plane.answers(asking)
-            assert len((await asking)[LISTENER].resources) == 10_000
-            await change(plane, keen, 2)
+            assert len((await asking)[ROUTES].resources) == 10_000
+            await change(plane, keen, 2, 60)
             return answers, plane.memory - before
 
 
