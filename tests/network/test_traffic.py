@@ -73,6 +73,23 @@ async def test_a_filter_that_is_none_is_refused_and_everything_else_goes_on(scen
     await scenario.until("ab")
 
 
+async def test_entries_that_consul_can_not_compile_are_refused_with_its_reason_and_the_last_good_stays(
+    scenario, control, instances
+):
+    await scenario.register(*instances[:2])
+    await scenario.resolve(DefaultSubset="a")
+    await scenario.write("splitter", Splits=[{"Weight": 100}, {"Weight": 0, "Service": "Raw"}])
+    await scenario.until("a")
+    await scenario.write("defaults", "raw", Protocol="tcp")  # which Consul would refuse of `Raw`
+    line = await logged(control, f"discovery chain of {scenario.service}")
+    assert line["message"] == REFUSED
+    assert "uses inconsistent protocols" in line["reason"]
+    assert set(await scenario.call(50)) == {"a"}
+    await scenario.consul.erase("service-defaults", "raw")
+    await scenario.resolve(DefaultSubset="b")
+    await scenario.until("b")
+
+
 async def test_consul_that_comes_back_empty_has_no_traffic_written(tmp_path, instances):
     async with (
         Consul(tmp_path / "consul") as consul,
