@@ -126,7 +126,7 @@ async def fill(consul: Consul, clients: int) -> None:
     names = ["mesh", "consul", "naive", *(f"other-{number}" for number in range(3, SERVICES))]
     instances = [(name, host(n, instance)) for n, name in enumerate(names) for instance in range(1, INSTANCES + 1)]
     writings = [consul.write(name, address, FIRST_PORT, native=True) for name, address in instances]
-    proxies = [consul.put("/v1/agent/service/register", proxy(number)) for number in range(clients)]
+    proxies = [consul.put("/v1/agent/service/register", proxy(number, "consul")) for number in range(clients)]
     await asyncio.gather(*map(bounded, [*writings, *proxies]))
 
 
@@ -135,9 +135,9 @@ def host(service: int, instance: int = 1) -> str:
     return f"10.0.{service}.{instance}"
 
 
-def proxy(number: int) -> dict[str, Any]:
-    """Define one of the proxies through which instances of a caller reach the service of Consul's side."""
-    upstreams = [{"DestinationName": "consul", "LocalBindPort": 9000}]
+def proxy(number: int, *services: str) -> dict[str, Any]:
+    """Define one of the proxies through which instances of a caller reach services."""
+    upstreams = [{"DestinationName": name, "LocalBindPort": 9000 + place} for place, name in enumerate(services)]
     return {
         "Kind": "connect-proxy",
         "ID": f"{PROXY}{number}",

@@ -25,8 +25,9 @@ PORTS = ("http", "serf_lan", "server", "grpc")
 class Consul:
     """One agent, a server by itself. `async with` starts it and waits for its leader."""
 
-    def __init__(self, folder: Path, **configuration: Any) -> None:
-        """Keep everything in `folder`; what is given goes into the agent's configuration."""
+    def __init__(self, folder: Path, *, patience: float = 10.0, **configuration: Any) -> None:
+        """Keep everything in `folder`, and wait `patience` seconds for answers; the rest configures the agent."""
+        self._patience = patience
         self._folder = folder
         self._given = configuration
         self._ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
@@ -54,7 +55,7 @@ class Consul:
         return self._child.pid
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=10))
+        self._session = aiohttp.ClientSession(self.url, timeout=aiohttp.ClientTimeout(total=self._patience))
         try:
             await self.start()
         except BaseException:
