@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 
 import grpc
+import pytest
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceStub
@@ -14,7 +15,7 @@ from harness.control import CONTRACTS, bootstrap
 from harness.instance import CONTRACT
 
 import gossamer_mesh.control.plane
-from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest, ListServicesRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer_mesh.control.plane import OPTIONS, ControlPlane
 from gossamer_mesh.control.settings import Settings
@@ -75,6 +76,28 @@ async def test_a_stream_is_answered_and_told_of_changes():
         await stream.accept(first, "catalog")
         put(source, "catalog", [1, 2])
         assert ports(await stream.take()) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(2.0, [1, 2, 3]), pytest.param(0.0, [1, 2], id="control: nothing is put together")]
+)
+async def test_changes_right_after_another_are_told_together(monkeypatch, seconds, told):
+    monkeypatch.setattr(gossamer_mesh.control.plane, "COALESCING", seconds)
+    async with serving(catalog=[9]) as (address, source), Stream(address) as stream:
+        await stream.ask(ASSIGNMENT, "catalog")
+        await stream.accept(await stream.take(), "catalog")
+        put(source, "catalog", [1])
+        await stream.accept(await stream.take(), "catalog")
+        put(source, "catalog", [1, 2])
+        await until(lambda: knows(address, 2))
+        put(source, "catalog", [1, 2, 3])
+        assert ports(await stream.take()) == told
+
+
+async def knows(address, instances):
+    async with grpc.aio.insecure_channel(address) as channel:
+        (service,) = (await MeshServiceStub(channel).ListServices(ListServicesRequest(), timeout=5)).services
+    return len(service.instances) == instances
 
 
 async def test_nothing_is_answered_before_the_mesh_was_read_and_then_at_once():

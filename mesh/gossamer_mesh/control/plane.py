@@ -43,6 +43,10 @@ CONTRACTS = (
 GRACE = 0.5
 """Seconds that running calls get when the control plane stops."""
 
+COALESCING = 0.05
+"""Seconds after a change was told to clients until they are told the next: what changes meanwhile is told together, as
+a client costs as much for one change as for many."""
+
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
     ("grpc.keepalive_permit_without_calls", 1),
@@ -77,7 +81,7 @@ class ControlPlane:
         self._call_policies = CallPolicies(self._planning.audience, self._begin)
         self._refused: frozenset[Refusal] = frozenset()
         self._discovery = Discovery(
-            source or _source(settings), publish=self._publish, second_look=SecondLook(delay=settings.second_look)
+            source or _source(settings), publish=self._believe, second_look=SecondLook(delay=settings.second_look)
         )
         read_from_consul = not source and not settings.file
         self._hand = Hand(settings.consul, self._discovery, self._changed) if read_from_consul else None
@@ -85,6 +89,9 @@ class ControlPlane:
         if self._metrics:
             self._metrics.observe(self._gauges)
         self._server = grpc.aio.server(options=OPTIONS)
+        self._due = asyncio.Event()
+        """Set when there is something to publish."""
+        self._ready = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def __aenter__(self) -> Self:
@@ -95,8 +102,9 @@ class ControlPlane:
         self.address = self._bind()
         await self._server.start()
         self._tasks.append(asyncio.create_task(self._discovery.run()))
+        self._tasks.append(asyncio.create_task(self._publishing()))
         if self._image:
-            self._tasks.append(asyncio.create_task(self._image.follow(self._republish)))
+            self._tasks.append(asyncio.create_task(self._image.follow(self._due.set)))
         return self
 
     async def __aexit__(
@@ -178,9 +186,19 @@ class ControlPlane:
         mesh, consul = self._mesh() or Mesh(), self._settings.consul if self._hand else ""
         return await check(files, program, mesh=mesh, contracts=self._contracts(), consul=consul)
 
-    def _republish(self) -> None:
-        if self._discovery.snapshot:
-            self._publish(self._discovery.snapshot)
+    def _believe(self, snapshot: Snapshot) -> None:
+        del snapshot  # the newest is published, which may be another by then
+        self._due.set()
+
+    async def _publishing(self) -> None:
+        """Publish a change at once, and those that come right after it together."""
+        while True:
+            await self._due.wait()
+            self._due.clear()
+            if self._discovery.snapshot:
+                self._publish(self._discovery.snapshot)
+                await self._serving()
+            await asyncio.sleep(COALESCING)
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._planning.read(snapshot.mesh)
@@ -194,8 +212,6 @@ class ControlPlane:
         self._ads.publish(self._resources_of)
         self._call_policies.publish()
         self._changed.send()
-        if snapshot.version == 1:
-            self._tasks.append(asyncio.create_task(self._serving()))
 
     def _resources_of(self, view: View) -> ResourceSet:
         """Give what clients of a view are told; those that are the first of their audience are planned for now."""
@@ -236,6 +252,10 @@ class ControlPlane:
         self._refused = refusals
 
     async def _serving(self) -> None:
+        """Say once that there is something to serve."""
+        if self._ready:
+            return
+        self._ready = True
         for name in ("", *CONTRACTS):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         log.info("the mesh was read completely", extra={"source": self._discovery.source})
