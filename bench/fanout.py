@@ -48,8 +48,8 @@ WARM_UP = 3
 """Changes before, that don't count."""
 FIRST_PORT = 2000
 """Of every instance; with each change it is one more (streams/main.go)."""
-REST = 0.05
-"""Seconds after each change, for what is still under way."""
+REST = 0.1
+"""Seconds after each change, for what is still under way, and so that no side puts two changes together."""
 AIMS = {100: {"max": 50.0}, 1000: {"max": 150.0}}
 """Milliseconds, of the 99th percentile, by clients."""
 PROCESSOR_AIM = {"max": 0.1}
