@@ -65,6 +65,9 @@ def test_verbs_without_a_stack_say_how_to_start_one(own_stack: Stack) -> None:
         ["restart"],
         ["kill", "x"],
         ["scale", "x", "1"],
+        ["split", "x", "v1=100"],
+        ["fault", "x", "--abort", "ABORTED"],
+        ["policy"],
         ["trace"],
     ):
         done = own_stack.run(*words, check=False)

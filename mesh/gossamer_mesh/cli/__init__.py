@@ -14,13 +14,17 @@ import typer
 from typer.core import TyperGroup
 
 from gossamer_mesh.cli.call import call
+from gossamer_mesh.cli.check import check
 from gossamer_mesh.cli.doctor import doctor
 from gossamer_mesh.cli.down import down
+from gossamer_mesh.cli.fault import fault
 from gossamer_mesh.cli.kill import kill
 from gossamer_mesh.cli.logs import logs
+from gossamer_mesh.cli.policy import policy
 from gossamer_mesh.cli.ps import ps
 from gossamer_mesh.cli.restart import restart
 from gossamer_mesh.cli.scale import scale
+from gossamer_mesh.cli.split import split
 from gossamer_mesh.cli.trace import trace
 from gossamer_mesh.cli.up import up
 from gossamer_mesh.errors import Problem
@@ -34,12 +38,20 @@ EXAMPLES: dict[Callable[..., Any], list[str]] = {
     logs: ["gossamer logs -f", "gossamer logs catalog -n 20", "gossamer logs consul --json"],
     restart: ["gossamer restart catalog", "gossamer restart orders-1"],
     kill: ["gossamer kill catalog-1", "gossamer kill consul --signal TERM"],
-    scale: ["gossamer scale catalog 3"],
+    scale: ["gossamer scale catalog 3", "gossamer scale catalog 3 --version v2    the third one is of version v2"],
     call: [
         "gossamer call catalog ListProducts '{\"page_size\": 3}'",
         'gossamer call orders WatchOrder \'{"id": "..."}\' --timeout 60',
         'gossamer call catalog GetProduct \'{"id": "x"}\' --instance catalog-2',
     ],
+    split: ["gossamer split catalog dev=90 v2=10", "gossamer split catalog", "gossamer split catalog --clear"],
+    fault: [
+        "gossamer fault catalog --abort UNAVAILABLE --percent 10",
+        "gossamer fault catalog --delay 200ms --method GetProduct --from orders --header x-tenant=acme",
+        "gossamer fault catalog --clear",
+    ],
+    policy: ["gossamer policy", "gossamer policy catalog --from orders", "gossamer policy catalog --clear"],
+    check: ["gossamer check", "gossamer check catalog-router.hcl"],
     trace: ["gossamer trace", "gossamer trace 4bf92f3577b34da6"],
     doctor: ["gossamer doctor"],
 }

@@ -1,15 +1,19 @@
 """Asks the control plane of the running stack what it knows."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
 
 from gossamer.mesh.v1 import mesh_pb2 as pb
+from gossamer.mesh.v1 import traffic_pb2
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+from gossamer.mesh.v1.traffic_pb2_grpc import TrafficServiceStub
 from gossamer_mesh.errors import Problem
 
 ANSWERS_WITHIN_S = 3.0
+MOST = 5  # lines about what is left out
 
 
 def services(control: str) -> list[pb.Service]:
@@ -20,15 +24,15 @@ def services(control: str) -> list[pb.Service]:
     """
     with grpc.insecure_channel(control) as channel:
         try:
-            pages = _pages(MeshServiceStub(channel).ListServices, pb.ListServicesRequest())
-            return [service for page in pages for service in page.services]
+            listed = pages(MeshServiceStub(channel).ListServices, pb.ListServicesRequest())
+            return [service for page in listed for service in page.services]
         except grpc.RpcError as error:
             raise Problem(
                 f"the control plane at {control} does not answer ({error.code().name}); see: gossamer ps"
             ) from error
 
 
-def _pages(call: Callable[..., Any], request: Any) -> Iterator[Any]:
+def pages(call: Callable[..., Any], request: Any) -> Iterator[Any]:
     """Give every page of a list."""
     while True:
         page = call(request, timeout=ANSWERS_WITHIN_S)
@@ -51,16 +55,34 @@ def health(control: str) -> dict[str, str]:
     }
 
 
-def trouble(control: str) -> list[str]:
-    """Say what is wrong in a line each: a stale snapshot, held removals, clients that refuse. None if all is well."""
+@dataclass(frozen=True, kw_only=True)
+class Trouble:
+    """What is wrong with the mesh.
+
+    Attributes:
+        lines: all of it, for people.
+        refusals: what people wrote and no client could follow.
+        nacks: what clients refuse and still hold against us, each with its node, type and reason.
+    """
+
+    lines: list[str]
+    refusals: list[dict[str, str]] = field(default_factory=list)
+    nacks: list[dict[str, str]] = field(default_factory=list)
+
+
+def trouble(control: str) -> Trouble:
+    """Tell what is wrong: a stale snapshot, held removals, entries that are left out, clients that refuse."""
     try:
         with grpc.insecure_channel(control) as channel:
-            stub = MeshServiceStub(channel)
+            stub, traffic = MeshServiceStub(channel), TrafficServiceStub(channel)
             status = stub.GetStatus(pb.GetStatusRequest(), timeout=ANSWERS_WITHIN_S)
-            pages = _pages(stub.ListClients, pb.ListClientsRequest())
-            clients = [client for page in pages for client in page.clients]
+            clients = [each for page in pages(stub.ListClients, pb.ListClientsRequest()) for each in page.clients]
+            listed = pages(traffic.ListRefusals, traffic_pb2.ListRefusalsRequest()) if status.complete else ()
+            left_out = [each for page in listed for each in page.refusals]
+            written = pages(traffic.ListPolicies, traffic_pb2.ListPoliciesRequest()) if status.complete else ()
+            policies = [each for page in written for each in page.policies]
     except grpc.RpcError as error:
-        return [f"the control plane at {control} does not answer ({error.code().name})"]
+        return Trouble(lines=[f"the control plane at {control} does not answer ({error.code().name})"])
     lines = []
     if status.source_error:
         lines.append(f"{status.source} is silent for {status.age.ToSeconds()} s: {status.source_error}")
@@ -69,10 +91,26 @@ def trouble(control: str) -> list[str]:
         " waiting for a second look"
         for held in status.held_removals
     ]
-    lines += [
-        f"{client.node_id} ({client.user_agent}) refuses {pb.ResourceType.Name(each.type)}: {each.refusal}"
+    lines += [f"left out for {each.service}: {each.subject}: {each.reason}" for each in left_out[:MOST]]
+    if len(left_out) > MOST:
+        lines.append(f"and {len(left_out) - MOST} more are left out; see: gossamer policy")
+    lines += sorted({line for each in policies for line in _unanswered(each)})
+    nacks = [
+        {"node": client.node_id, "type": pb.ResourceType.Name(each.type), "reason": each.refusal}
+        | {"user_agent": client.user_agent}
         for client in clients
         for each in client.subscriptions
         if each.refusal
     ]
-    return lines
+    lines += [f"{each['node']} ({each['user_agent']}) refuses {each['type']}: {each['reason']}" for each in nacks]
+    refusals = [{"service": each.service, "subject": each.subject, "reason": each.reason} for each in left_out]
+    return Trouble(lines=lines, refusals=refusals, nacks=nacks)
+
+
+def _unanswered(policy: traffic_pb2.Policy) -> Iterator[str]:
+    """Say which calls of a service go where nobody answers."""
+    for route in policy.routes:
+        for each in route.destinations:
+            if not each.instances and each.subset:
+                share, subset = f"{each.weight / 100:g} %", f"{each.subset} of {each.service}"
+                yield f"{share} of calls of {policy.service} go to {subset}, of which no instance can be called"

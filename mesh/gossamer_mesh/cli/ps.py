@@ -15,9 +15,10 @@ def ps(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")
     health, trouble = mesh.health(control), mesh.trouble(control)
     if as_json:
         processes = [show.process_dict(each, health) for each in current.processes]
-        show.as_json({"name": current.name, "processes": processes, "trouble": trouble})
+        wrong = {"trouble": trouble.lines, "refusals": trouble.refusals, "nacks": trouble.nacks}
+        show.as_json({"name": current.name, "processes": processes, **wrong})
         return
     show.console.print(show.processes(current, health))
     show.troubles(each for each in current.processes if show.state(each) in ("failed", "backoff"))
-    for line in trouble:
+    for line in trouble.lines:
         show.console.print(Text.assemble(("!", "yellow"), f" {line}"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from gossamer_mesh.consul.writing import Found, Writer
-from gossamer_mesh.discovery import Discovery
+from gossamer_mesh.control.planning import Planning
 from gossamer_mesh.handles import VersionNotCalled, carry_out, faults, splits
 from gossamer_mesh.handles.ownership import Change
 from gossamer_mesh.handles.splits import Share
@@ -26,10 +26,10 @@ class Hand:
     Consul does not take it, `Conflict` when others write all the time, and `SourceError` when Consul is away.
     """
 
-    def __init__(self, consul: str, discovery: Discovery, changed: Signal) -> None:
-        """Write to the agent at `consul`; look at the mesh again whenever `changed` is sent."""
+    def __init__(self, consul: str, planning: Planning, changed: Signal) -> None:
+        """Write to the agent at `consul`; look at what is planned again whenever `changed` is sent."""
         self._consul = consul
-        self._discovery = discovery
+        self._planning = planning
         self._changed = changed
 
     async def split(self, service: str, shares: tuple[Share, ...], *, force: bool) -> list[str]:
@@ -73,14 +73,14 @@ class Hand:
         return written
 
     async def _until(self, holds: Callable[[Mesh], bool]) -> None:
-        """Wait for a mesh of which something holds, not for ever."""
+        """Wait until what is planned for is a mesh of which something holds, not for ever."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(WITHIN):
-                while not (self._discovery.snapshot and holds(self._discovery.snapshot.mesh)):
+                while not holds(self._planning.mesh or Mesh()):
                     await self._changed.wait()
 
     def _require_called(self, service: str, shares: tuple[Share, ...], resolver: Found | None) -> None:
-        mesh = self._discovery.snapshot.mesh if self._discovery.snapshot else Mesh()
+        mesh = self._planning.mesh or Mesh()
         known = mesh.services.get(service) or Service(name=service)
         silent = splits.not_called(known, shares, resolver, mesh.entries.selected)
         if not silent:

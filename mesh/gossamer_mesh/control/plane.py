@@ -84,7 +84,7 @@ class ControlPlane:
             source or _source(settings), publish=self._believe, second_look=SecondLook(delay=settings.second_look)
         )
         read_from_consul = not source and not settings.file
-        self._hand = Hand(settings.consul, self._discovery, self._changed) if read_from_consul else None
+        self._hand = Hand(settings.consul, self._planning, self._changed) if read_from_consul else None
         self._health = HealthServicer()
         if self._metrics:
             self._metrics.observe(self._gauges)
@@ -145,7 +145,6 @@ class ControlPlane:
         traffic = TrafficApi(
             self._planning,
             self._call_policies,
-            mesh=self._mesh,
             contracts=self._contracts,
             hand=self._hand,
             check=partial(self._check, program) if (program := self._settings.consul_program) else None,
@@ -176,14 +175,11 @@ class ControlPlane:
             ),
         )
 
-    def _mesh(self) -> Mesh | None:
-        return self._discovery.snapshot.mesh if self._discovery.snapshot else None
-
     def _contracts(self) -> Contracts:
         return self._image.contracts if self._image else Contracts()
 
     async def _check(self, program: Path, files: Sequence[File]) -> Sequence[Finding]:
-        mesh, consul = self._mesh() or Mesh(), self._settings.consul if self._hand else ""
+        mesh, consul = self._planning.mesh or Mesh(), self._settings.consul if self._hand else ""
         return await check(files, program, mesh=mesh, contracts=self._contracts(), consul=consul)
 
     def _believe(self, snapshot: Snapshot) -> None:

@@ -35,6 +35,11 @@ class Planning:
         self._contracts = Contracts()
 
     @property
+    def mesh(self) -> Mesh | None:
+        """What is planned for; none before anything was."""
+        return self._mesh if self._made else None
+
+    @property
     def refusals(self) -> frozenset[Refusal]:
         """What is left out of the plans of any audience, and what is wrong though nobody is there whom it is for."""
         left_out = {

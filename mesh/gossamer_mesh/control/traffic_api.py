@@ -41,15 +41,13 @@ class TrafficApi(traffic_pb2_grpc.TrafficServiceServicer):
         planning: Planning,
         call_policies: CallPolicies,
         *,
-        mesh: Callable[[], Mesh | None],
         contracts: Callable[[], Contracts],
         hand: Hand | None,
         check: Check | None,
     ) -> None:
-        """Ask for the mesh and the contracts as they are now. Without `hand`, or `check`, what these do is refused."""
+        """Ask for the contracts as they are now. Without `hand`, or `check`, what these do is refused."""
         self._planning = planning
         self._call_policies = call_policies
-        self._mesh = mesh
         self._contracts = contracts
         self._hand = hand
         self._check = check
@@ -141,12 +139,12 @@ class TrafficApi(traffic_pb2_grpc.TrafficServiceServicer):
 
     def _methods(self, service: str) -> list[str]:
         """Give the methods of a service, as `package.Service/Method`; none if nothing is known of its contracts."""
-        mesh, contracts = self._mesh() or Mesh(), self._contracts()
+        mesh, contracts = self._planning.mesh or Mesh(), self._contracts()
         served = mesh.services[service].contracts if service in mesh.services else ()
         return [path.removeprefix("/") for contract in served for path in contracts.methods.get(contract, ())]
 
     async def _require_read(self, context: Context) -> None:
-        if not self._mesh():
+        if not self._planning.mesh:
             message = "expected a mesh that was read completely once, found none yet: ask again soon"
             await abort(context, grpc.StatusCode.UNAVAILABLE, "MESH_NOT_READ", message)
 

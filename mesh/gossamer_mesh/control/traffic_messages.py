@@ -70,7 +70,7 @@ def _route(
         ],
         hash_on=route.hash_on,
         fault=_fault(route.fault) if route.fault else None,
-        source=route.source,
+        source=", ".join(filter(None, (route.source, route.fault.source if route.fault else ""))),
         summary=summary,
     )
     if route.timeout is not None:

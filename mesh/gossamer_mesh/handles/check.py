@@ -1,7 +1,7 @@
 """Tells what would be refused if some files were written: by Consul, or because no client could follow it.
 
-It is tried: a throw-away Consul gets what the real one has, and then the files. What is refused afterwards and was not
-before is the answer.
+It is tried: a throw-away Consul gets what the real one has, and then the files. The answer is what is refused of the
+files afterwards, and of other entries what was not before.
 """
 
 import asyncio
@@ -16,10 +16,10 @@ from gossamer_mesh.consul.asking import ask
 from gossamer_mesh.consul.client import Client
 from gossamer_mesh.consul.writing import Refused, Writer
 from gossamer_mesh.handles.rehearsal import Rehearsal, RehearsalError, Tried, rehearsal
-from gossamer_mesh.model import Audience, Entries, Mesh
+from gossamer_mesh.model import Mesh
 from gossamer_mesh.policy import Contracts, plan
-from gossamer_mesh.policy.extras import FAULTS, PREFIX
-from gossamer_mesh.policy.stray import NOT_READ, is_read
+from gossamer_mesh.policy.extras import PREFIX
+from gossamer_mesh.policy.stray import stray
 from gossamer_mesh.policy.subjects import subjects
 
 WITHIN = 60.0
@@ -27,6 +27,8 @@ WITHIN = 60.0
 
 KINDS = ("proxy-defaults", "service-defaults", "service-resolver", "service-splitter", "service-router")
 """Those that have a say in where calls go, each after those that Consul wants to be there before it."""
+
+ALL_GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,7 +60,7 @@ async def check(
         program: `consul`.
         mesh: whose instances there are, and which values.
         contracts: of all services.
-        consul: the agent whose entries are there already; empty: nothing is.
+        consul: the agent whose entries are there already; empty: there is none, and all services speak gRPC.
 
     Raises `RehearsalError` when it can't be tried, and `SourceError` when that agent is away.
     """
@@ -76,19 +78,20 @@ async def check(
     except TimeoutError:
         raise RehearsalError(f"expected all to be tried within {WITHIN:.0f} s; check fewer files at once") from None
     owners = {tried[name].name: name for name in tried} | {key: name for name, key in values.items()}
-    findings = [*_not_taken(tried), *_unknown_keys(values)]
-    for subject, reason in after - before:
+    findings = list(_not_taken(tried))
+    for subject, reason in after:
         entry = subject.partition(" ")[0].partition("[")[0]
-        findings.append(Finding(file=owners.get(entry, entry), subject=subject, reason=reason))
+        if entry in owners or (subject, reason) not in before:
+            findings.append(Finding(file=owners.get(entry, entry), subject=subject, reason=reason))
     return sorted(set(findings))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Existing:
-    """What a Consul has."""
+    """What a Consul has; one without anything, that all services speak gRPC."""
 
     datacenter: str = "dc1"
-    entries: tuple[Mapping[str, Any], ...] = ()
+    entries: tuple[Mapping[str, Any], ...] = (ALL_GRPC,)
 
 
 async def _read(consul: str) -> _Existing:
@@ -139,22 +142,12 @@ async def _refusals(
 
 
 def _left_out(mesh: Mesh, contracts: Contracts) -> Iterator[tuple[str, str]]:
-    entries = mesh.entries
-    services = {"any", *mesh.services, *subjects(entries)}  # one at least, so that what holds for all is planned with
-    for caller in {"", *entries.defaults, *_callers(entries)}:
-        for service in services:
-            for refusal in plan(service, mesh, contracts, Audience(caller=caller)).refusals:
-                yield refusal.subject, refusal.reason
-
-
-def _callers(entries: Entries) -> Iterator[str]:
-    """Name the services whose calls faults are written for."""
-    for key, text in entries.extras.items():
-        if key.startswith(FAULTS):
-            try:
-                yield from (each["from"] for each in json.loads(text))
-            except (ValueError, TypeError, LookupError, RecursionError):
-                continue
+    # one service at least, so that what holds for all is planned with
+    for service in {"any", *mesh.services, *subjects(mesh.entries)}:
+        for refusal in plan(service, mesh, contracts).refusals:
+            yield refusal.subject, refusal.reason
+    for refusal in stray(mesh.entries):
+        yield refusal.subject, refusal.reason
 
 
 def _key(file: File) -> str:
@@ -182,9 +175,3 @@ def _not_taken(tried: Mapping[str, Tried]) -> Iterator[Finding]:
             yield Finding(file=file, subject=each.name, reason=f"it is in {owners[each.name]} already")
         else:
             owners[each.name] = file
-
-
-def _unknown_keys(values: Mapping[str, str]) -> Iterator[Finding]:
-    for file, key in values.items():
-        if not is_read(key.removeprefix(PREFIX)):
-            yield Finding(file=file, subject=key, reason=NOT_READ)

@@ -24,10 +24,10 @@ SHELL = """
 exec 3<&0
 "$@" >"$0" 2>&1 3<&- &
 agent=$!
-{ read -r line <&3; kill -9 $agent 2>/dev/null; } &
+{ read -r line <&3; kill -9 $agent 2>/dev/null; rm -rf "${0%/*}"; } &
 wait $agent
 """
-"""Runs the command after the file for its output, and kills it when standard input ends."""
+"""Runs the command after the file for its output; kills it and removes the file's folder when standard input ends."""
 
 STARTS_WITHIN = 20.0
 READ_WITHIN = 20.0
@@ -125,7 +125,7 @@ async def rehearsal(program: Path, datacenter: str = "dc1") -> AsyncIterator[Reh
     """Start a Consul in a datacenter of that name. Raises `RehearsalError`."""
     if not program.is_file():
         raise RehearsalError(f"expected the program consul at {program}, found none: gossamer up brings it")
-    with tempfile.TemporaryDirectory(prefix="gossamer-check-") as folder:
+    with tempfile.TemporaryDirectory(prefix="gossamer-check-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "consul.log")
         for left in reversed(range(TRIES)):
             process, url = await _start(program, log, datacenter)

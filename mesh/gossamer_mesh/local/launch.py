@@ -100,13 +100,18 @@ def bootstrap(stack: str, service: str, instance: str, zone: str, control_addres
     )
 
 
-def instance(stack: str, service: str, name: str, listen: str, addresses: Addresses, *, by_kit: bool) -> dict[str, str]:
-    """Give what an instance's environment holds beyond the plain one; `by_kit` as for its bootstrap."""
+def instance(
+    stack: str, service: str, name: str, listen: str, addresses: Addresses, *, by_kit: bool, version: str = ""
+) -> dict[str, str]:
+    """Give what an instance's environment holds beyond the plain one; `by_kit` as for its bootstrap.
+
+    Without a version of its own, it has that of the stack.
+    """
     zone = os.environ.get("GOSSAMER_ZONE", "local")
     return {
         "GOSSAMER_SERVICE": service,
         "GOSSAMER_INSTANCE": name,
-        "GOSSAMER_VERSION": os.environ.get("GOSSAMER_VERSION", "dev"),
+        "GOSSAMER_VERSION": version or os.environ.get("GOSSAMER_VERSION", "dev"),
         "GOSSAMER_ZONE": zone,
         "GOSSAMER_LISTEN": listen,
         "CONSUL_HTTP_ADDR": addresses.consul,

@@ -86,7 +86,8 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
         """Change how many instances of a service run."""
         await validate(request, context)
         try:
-            return pb.ScaleServiceResponse(instances=await self._supervisor.scale(request.service, request.replicas))
+            instances = await self._supervisor.scale(request.service, request.replicas, request.version)
+            return pb.ScaleServiceResponse(instances=instances)
         except Problem as problem:
             await refuse(context, *kind(problem), problem)
 

@@ -59,6 +59,7 @@ class Supervisor:
         self._replicas: dict[str, int] = {}
         self._skipped: dict[str, Process] = {}
         self._ports: dict[str, int] = {}
+        self._versions: dict[str, str] = {}  # instance -> its version, where that is not the stack's
         self._missing: dict[str, str] = {}  # language -> the tool that this machine lacks
         self._built: dict[str, asyncio.Task[str]] = {}
         self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
@@ -145,8 +146,10 @@ class Supervisor:
             raise Problem(f"{name} has {1 + len(more)} instances; name one: {process.plan.name}")
         return process.kill(number)
 
-    async def scale(self, service: str, replicas: int) -> list[str]:
+    async def scale(self, service: str, replicas: int, version: str = "") -> list[str]:
         """Change how many instances of a service run; return their names when all of them serve.
+
+        Those that are started for it are of that version; empty: of the stack's.
 
         Raises:
             Problem: the service is unknown, or an instance does not come up.
@@ -160,7 +163,7 @@ class Supervisor:
         async with self._changing:
             self._refuse_while_stopping()
             self._replicas[service] = replicas
-            self._begin_instances(workspace)
+            self._begin_instances(workspace, version)
             await self._end_surplus(workspace)
         running = [process for process in self.instances.values() if process.plan.service == service]
         await asyncio.gather(*(process.until_serving() for process in running))
@@ -354,7 +357,7 @@ class Supervisor:
                 self.parts[name].note(f"{NOT_REPLACED}: {problem}")
         self._code = code
 
-    def _begin_instances(self, workspace: Workspace) -> None:
+    def _begin_instances(self, workspace: Workspace, version: str = "") -> None:
         """Have every declared instance, with its newest plan, and start those that don't run."""
         self._forget_builds()
         self._skipped = {}
@@ -369,6 +372,7 @@ class Supervisor:
                 self.instances[name].plan = plan
             else:
                 self._ports[name] = self._free_port()
+                self._versions[name] = version
                 self.instances[name] = self._process(plan)
             self.instances[name].start()
         self.changed()
@@ -380,7 +384,7 @@ class Supervisor:
 
     async def _end_instance(self, name: str) -> None:
         await self.instances[name].stop()
-        del self.instances[name], self._ports[name]
+        del self.instances[name], self._ports[name], self._versions[name]
         self.changed()
 
     def _wanted(self, workspace: Workspace) -> dict[str, Service]:
@@ -427,7 +431,9 @@ class Supervisor:
                 **launch.plain(self.folder.path),
                 **recipe.environment(),
                 **launch.instance(
-                    self.settings.name, service.name, name, address, self.addresses, by_kit=recipe.kit.retries
+                    *(self.settings.name, service.name, name, address, self.addresses),
+                    by_kit=recipe.kit.retries,
+                    version=self._versions.get(name, ""),
                 ),
             }
             if "postgres" in service.stores:

@@ -792,7 +792,10 @@ type ScaleServiceRequest struct {
 	// The service.
 	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// How many instances.
-	Replicas      int32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	Replicas int32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// The version that instances say they are of which are started for this; empty: that of the stack. Those that run
+	// already stay what they are.
+	Version       string `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -839,6 +842,13 @@ func (x *ScaleServiceRequest) GetReplicas() int32 {
 		return x.Replicas
 	}
 	return 0
+}
+
+func (x *ScaleServiceRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
 }
 
 // The number is being changed.
@@ -1012,10 +1022,11 @@ const file_gossamer_local_v1_stack_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04name\x12!\n" +
 	"\x06signal\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18@(\x00R\x06signal\"'\n" +
 	"\x13KillProcessResponse\x12\x10\n" +
-	"\x03pid\x18\x01 \x01(\x03R\x03pid\"_\n" +
+	"\x03pid\x18\x01 \x01(\x03R\x03pid\"\x83\x01\n" +
 	"\x13ScaleServiceRequest\x12!\n" +
 	"\aservice\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\aservice\x12%\n" +
-	"\breplicas\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\breplicas\"4\n" +
+	"\breplicas\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x182(\x00R\breplicas\x12\"\n" +
+	"\aversion\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\aversion\"4\n" +
 	"\x14ScaleServiceResponse\x12\x1c\n" +
 	"\tinstances\x18\x01 \x03(\tR\tinstances\"\x12\n" +
 	"\x10StopStackRequest\"\x13\n" +

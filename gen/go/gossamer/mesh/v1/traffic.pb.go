@@ -588,7 +588,8 @@ type Route struct {
 	HashOn []string `protobuf:"bytes,7,rep,name=hash_on,json=hashOn,proto3" json:"hash_on,omitempty"`
 	// What is done on purpose; not set: nothing.
 	Fault *Fault `protobuf:"bytes,8,opt,name=fault,proto3" json:"fault,omitempty"`
-	// Which entry says so, for example "service-router/catalog Routes[0]"; empty: nobody did.
+	// Which entry says so, for example "service-router/catalog Routes[0]"; of a fault also the one that says it, behind a
+	// comma and a blank. Empty: nobody did.
 	Source string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
 	// All of this in words, a sentence.
 	Summary       string `protobuf:"bytes,10,opt,name=summary,proto3" json:"summary,omitempty"`
@@ -1286,7 +1287,7 @@ func (x *EntryFile) GetText() string {
 // What would be refused: by Consul itself, or because no client could follow it.
 type CheckEntriesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Everything that would be, and is not already.
+	// Everything of the files that would be, and of other entries what is not already.
 	Findings      []*CheckFinding `protobuf:"bytes,1,rep,name=findings,proto3" json:"findings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

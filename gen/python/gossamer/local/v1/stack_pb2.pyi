@@ -149,12 +149,14 @@ class KillProcessResponse(_message.Message):
     def __init__(self, pid: _Optional[int] = ...) -> None: ...
 
 class ScaleServiceRequest(_message.Message):
-    __slots__ = ("service", "replicas")
+    __slots__ = ("service", "replicas", "version")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     REPLICAS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
     service: str
     replicas: int
-    def __init__(self, service: _Optional[str] = ..., replicas: _Optional[int] = ...) -> None: ...
+    version: str
+    def __init__(self, service: _Optional[str] = ..., replicas: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
 
 class ScaleServiceResponse(_message.Message):
     __slots__ = ("instances",)
