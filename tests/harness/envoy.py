@@ -1,4 +1,4 @@
-"""Consul's own mesh, which the project is compared with: an Envoy beside each service, by `consul connect envoy`.
+"""An Envoy: one that a file configures, or one beside a service of Consul's own mesh, by `consul connect envoy`.
 
 Needs an Envoy on PATH, or brings the one that tools/envoy pins.
 """
