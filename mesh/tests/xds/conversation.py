@@ -1,6 +1,7 @@
 """A gRPC client's side of one session, spelled out: what it asks for, and what it says to what it is sent."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from envoy.config.core.v3.base_pb2 import Node
 from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest, DiscoveryResponse
@@ -23,6 +24,11 @@ def plan(service: str, *ports: int, retried: Iterable[str] = ()) -> Plan:
     return Plan(
         service=service, routes=routes, clusters=(Cluster(name=service, levels=(endpoints,) if endpoints else ()),)
     )
+
+
+def slower(planned: Plan, seconds: float) -> Plan:
+    """The same plan, but for the time that connections may take."""
+    return replace(planned, clusters=tuple(replace(each, connect_timeout=seconds) for each in planned.clusters))
 
 
 class Conversation:

@@ -1,13 +1,6 @@
 """What Envoy needs that gRPC clients don't: endpoints again after their cluster changed."""
 
-from dataclasses import replace
-
-from .conversation import CDS, EDS, Conversation, names, plan
-
-
-def slower(planned, seconds):
-    """The same plan, but for the time that connections may take."""
-    return replace(planned, clusters=tuple(replace(each, connect_timeout=seconds) for each in planned.clusters))
+from .conversation import CDS, EDS, Conversation, names, plan, slower
 
 
 def settled(user_agent):

@@ -8,7 +8,7 @@ from envoy.service.discovery.v3.discovery_pb2 import DiscoveryRequest
 from gossamer_mesh.xds.session import Session
 from gossamer_mesh.xds.types import Type
 
-from .conversation import CDS, EDS, LDS, RDS, Conversation, decoded, names, plan
+from .conversation import CDS, EDS, LDS, RDS, Conversation, decoded, names, plan, slower
 
 
 def test_a_client_gets_exactly_what_it_asked_for():
@@ -105,6 +105,14 @@ def test_listeners_and_clusters_always_hold_everything_that_is_followed():
         assert names(client.take()) == ["catalog", "orders"]
 
 
+def test_a_changed_cluster_comes_with_all_others_that_are_followed():
+    client = Conversation(plan("catalog", 1), plan("orders", 2), plan("tax", 3))
+    client.settle(CDS, "catalog", "orders")
+    client.publish(slower(plan("orders", 2), 1))
+    assert names(client.take()) == ["catalog", "orders"]
+    assert client.quiet()
+
+
 def test_a_newly_named_resource_is_sent_though_it_did_not_change():
     client = Conversation(plan("catalog", 1), plan("orders", 2))
     first = client.settle(EDS, "catalog")
@@ -145,6 +153,23 @@ def test_a_name_that_is_asked_for_again_is_sent_again():
     assert names(client.take()) == ["orders"]
 
 
+def test_a_listener_or_cluster_that_is_asked_for_again_comes_with_all_others():
+    for type_ in (LDS, CDS):
+        client = Conversation(plan("catalog", 1), plan("orders", 2))
+        response = client.settle(type_, "catalog", "orders")
+        client.accept(response, "catalog")
+        client.accept(response, "catalog", "orders")
+        assert names(client.take()) == ["catalog", "orders"]
+        assert client.quiet()
+
+
+def test_a_cluster_that_was_left_out_is_in_no_later_response():
+    client = Conversation(plan("catalog", 1), plan("orders", 2))
+    client.accept(client.settle(CDS, "catalog", "orders"), "orders")
+    client.publish(slower(plan("catalog", 1), 1), slower(plan("orders", 2), 1))
+    assert names(client.take()) == ["orders"]
+
+
 def test_sending_again_does_not_become_a_loop():
     """go-control-plane #1318, #1319: each acceptance was taken for a new subscription."""
     client = Conversation(plan("catalog", 1), plan("orders", 2))
@@ -166,20 +191,33 @@ def test_leaving_everything_out_sends_nothing_and_does_not_mean_everything():
 def test_a_client_that_left_everything_out_can_come_back():
     """grpc-java #9632, #10632, wongnai/xds #11: an idle client unsubscribes and returns on the same stream."""
     client = Conversation(plan("catalog", 1))
+    for type_ in (LDS, CDS, RDS, EDS):
+        response = client.settle(type_, "catalog")
+        client.accept(response)
+        client.accept(response, "catalog")
+        assert names(client.take()) == ["catalog"]
+        assert client.quiet()
+
+
+def test_a_client_that_comes_back_gets_what_there_is_then():
+    client = Conversation(plan("catalog", 1))
     response = client.settle(EDS, "catalog")
     client.accept(response)
+    client.publish(plan("catalog", 2))
+    assert client.quiet()
     client.accept(response, "catalog")
-    assert names(client.take()) == ["catalog"]
+    assert client.take().resources[0].addresses == {"127.0.0.1:2"}
 
 
 def test_a_client_that_left_everything_out_before_it_answered_can_come_back():
     """grpc-java #11232, java-control-plane #339: the nonce after an unsubscription."""
     client = Conversation(plan("catalog", 1))
-    client.ask(EDS, "catalog")
-    response = client.take()
-    client.accept(response)
-    client.ask(EDS, "catalog", nonce=response.nonce, version=response.version)
-    assert names(client.take()) == ["catalog"]
+    for type_ in (LDS, CDS, RDS, EDS):
+        client.ask(type_, "catalog")
+        response = client.take()
+        client.accept(response)
+        client.ask(type_, "catalog", nonce=response.nonce, version=response.version)
+        assert names(client.take()) == ["catalog"]
 
 
 def test_an_old_nonce_is_ignored():
