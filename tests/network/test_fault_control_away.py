@@ -19,6 +19,8 @@ from harness.instance import Instance
 from harness.probe import Probe, languages, launch
 from harness.running import failures, running, splitter, subsets
 
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest
+from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer_mesh.local.launch import bootstrap
 
@@ -140,3 +142,44 @@ async def test_control_a_control_plane_that_comes_back_and_serves_before_it_has_
             while await mesh.client.call("shop") != ["!UNAVAILABLE"]:
                 await asyncio.sleep(0.05)
         assert failures(await mesh.client.stop_load())
+
+
+@pytest.mark.timeout(120)
+async def test_a_control_plane_that_has_nothing_to_tell_for_long_after_a_start_costs_no_call(tmp_path, programs):
+    """Libraries call a resource missing 15 seconds after they asked for it, but for those they have (A57)."""
+    mesh, away = tmp_path / "mesh.json", tmp_path / "away.json"
+    control = ControlPlane(tmp_path / "control", "", "--file", str(mesh))
+    node = iter(range(1, 10))
+    async with Instance("a") as a, contextlib.AsyncExitStack() as stack:
+
+        async def client(language):
+            number = next(node)
+            bootstrap = control.bootstrap(f"test/client/{number}")
+            return await stack.enter_async_context(Client(bootstrap, tmp_path / f"{number}.log", programs[language]))
+
+        mesh.write_text(json.dumps({"services": {"shop": [{"id": "a", "address": a.address}]}}))
+        await stack.enter_async_context(control)
+        clients = [await client(language) for language in ("python", "go")]
+        for each in clients:
+            await each.until("shop", "a")
+            await each.start_load("shop")
+        await control.end(signal.SIGKILL)
+        mesh.rename(away)
+        await control.start()
+        await until_followed(control.address, 2)
+        late = await client("python")
+        ((answer, seconds),) = await late.timed("shop", timeout=40)
+        assert answer == "!UNAVAILABLE"
+        assert seconds > 14  # so the time was over for the two others as well
+        assert [await each.call("shop") for each in clients] == [["a"], ["a"]]
+        away.rename(mesh)
+        await late.until("shop", "a")
+        for each in clients:
+            assert failures(await each.stop_load()) == {}
+
+
+async def until_followed(address, clients):
+    """Wait until so many clients are there."""
+    async with asyncio.timeout(CORE_BACK_S), grpc.aio.insecure_channel(address) as channel:
+        while (await MeshServiceStub(channel).GetStatus(GetStatusRequest(), timeout=5)).clients < clients:
+            await asyncio.sleep(0.02)

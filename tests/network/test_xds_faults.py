@@ -8,6 +8,8 @@ import signal
 import time
 
 import pytest
+from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
+from harness.ads import ASSIGNMENT, CLUSTER, LISTENER, ROUTES, Stream
 from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.instance import CONTRACT, Instance
@@ -129,6 +131,38 @@ async def test_instances_that_do_not_register_again_leave_after_the_second_look(
         assert time.monotonic() - began >= 1
         await mesh.register()
         await mesh.client.until("shop", "ab")
+
+
+async def test_what_changes_in_consul_and_concerns_no_client_sends_nothing(tmp_path):
+    async with running(tmp_path) as mesh, Stream(mesh.control.address) as stream:
+        for type_ in (CLUSTER, ASSIGNMENT, LISTENER, ROUTES):
+            await stream.ask(type_, "shop")
+            await stream.accept(await stream.take(), "shop")
+        for number in range(10):
+            version = (await mesh.status()).version
+            await mesh.register()
+            await mesh.write({"Kind": "service-defaults", "Name": "shop", "Protocol": "grpc"})
+            await mesh.consul.put("/v1/catalog/register", passing("shop-a", f"its check has run {number} times"))
+            await mesh.consul.put(f"/v1/kv/elsewhere/{number}", number)
+            await mesh.consul.write(f"other{number}", "127.0.0.2", 1)
+            await mesh.until(lambda status, before=version: status.version > before, "read")
+        await mesh.consul.deregister("shop-b")
+        response = await stream.take()
+        assert response.nonce == "5"
+        (place,) = ClusterLoadAssignment.FromString(response.resources[0].value).endpoints
+        left = [each.endpoint.address.socket_address.port_value for each in place.lb_endpoints]
+        assert [f"127.0.0.1:{port}" for port in left] == [mesh.instances[0].address]
+
+
+def passing(service_id, output):
+    """Make what the agent writes when the check of an instance has said something else, and passes as before."""
+    check = {"Node": "test", "CheckID": f"service:{service_id}", "Name": "check", "ServiceID": service_id}
+    return {
+        "Node": "test",
+        "Address": "127.0.0.1",
+        "SkipNodeUpdate": True,
+        "Check": {**check, "Type": "grpc", "Status": "passing", "Output": output},
+    }
 
 
 async def test_consul_that_accepts_and_does_not_answer_is_noticed_and_followed_again(tmp_path):

@@ -114,6 +114,25 @@ async def asked(address):
     return bool(found and found[0].subscriptions)
 
 
+async def test_a_service_that_comes_later_is_told_within_a_second():
+    async with serving(catalog=[1]) as (address, source), Stream(address) as stream:
+        await stream.ask(ASSIGNMENT, "later")
+        await stream.accept(await stream.take(), "later")
+        put(source, "later", [7])
+        async with asyncio.timeout(1):
+            assert ports(await stream.take()) == [7]
+
+
+async def test_a_client_that_leaves_everything_out_and_comes_back_on_its_stream_is_answered():
+    async with serving(catalog=[1]) as (address, _), Stream(address) as stream:
+        await stream.ask(ASSIGNMENT, "catalog")
+        first = await stream.take()
+        await stream.accept(first)
+        await stream.accept(first, "catalog")
+        second = await stream.take()
+        assert (second.nonce, ports(second)) == ("2", [1])
+
+
 async def test_a_client_that_refuses_is_shown_logged_once_and_not_sent_the_same_again(caplog):
     async with serving(catalog=[1]) as (address, source), Stream(address, "test/refuser/1") as stream:
         await stream.ask(ASSIGNMENT, "catalog")
