@@ -9,7 +9,7 @@ import signal
 
 import grpc
 import pytest
-from harness.client import Client
+from harness.client import LANGUAGES, PYTHON, Client
 from harness.consul import Consul
 from harness.control import CONTRACTS, bootstrap
 from harness.control import ControlPlane as ControlProcess
@@ -41,7 +41,7 @@ async def until(condition, within=20.0):
 
 
 class Mesh:
-    """A mesh in memory and a Python client that follows it."""
+    """A mesh in memory and a client that follows it."""
 
     def __init__(self, source, client, channel):
         self.source, self.client = source, client
@@ -61,11 +61,11 @@ def registered(instance):
 
 
 @contextlib.asynccontextmanager
-async def serving(folder):
+async def serving(folder, program=PYTHON):
     source = MemorySource()
     async with (
         ControlPlane(Settings(listen="127.0.0.1:0", contracts=CONTRACTS, second_look=0), source) as plane,
-        Client(bootstrap(plane.address), folder / "client.log") as client,
+        Client(bootstrap(plane.address), folder / "client.log", program) as client,
         grpc.aio.insecure_channel(plane.address) as channel,
     ):
         yield Mesh(source, client, channel)
@@ -97,8 +97,9 @@ async def called(instance):
     return instance.calls["Echo"] > 0
 
 
-async def test_a_client_that_leaves_a_service_and_comes_back_gets_what_there_is_then(tmp_path):
-    async with serving(tmp_path) as mesh, Instance("a") as a, Instance("b") as b:
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_client_that_leaves_a_service_and_comes_back_gets_what_there_is_then(tmp_path, programs, language):
+    async with serving(tmp_path, programs[language]) as mesh, Instance("a") as a, Instance("b") as b:
 
         async def nobody_follows():
             return not await mesh.streams()
