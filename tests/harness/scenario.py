@@ -1,12 +1,14 @@
 """What a test of traffic has for itself: a service in a Consul that it shares, and a client of one language."""
 
+import asyncio
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any
 
 import grpc
 
-from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest, ListServicesRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 
 from .client import Client
@@ -20,14 +22,15 @@ CALLER = "client"
 class Scenario:
     """One service, which nobody else writes about."""
 
-    def __init__(self, consul: Consul, client: Client, service: str, language: str) -> None:
+    def __init__(self, consul: Consul, control: str, client: Client, service: str, language: str) -> None:
         self.consul, self.client, self.service, self.language = consul, client, service, language
+        self._control = control
         self.call = partial(client.call, service)
         self.timed = partial(client.timed, service)
         self.until = partial(client.until, service)
 
     async def register(self, *instances: Instance, service: str = "", **more: Any) -> None:
-        """Register instances, each with its name as its version."""
+        """Register instances, each with its name as its version, and wait until the mesh knows them."""
         for each in instances:
             await self.consul.register(
                 service or self.service,
@@ -35,6 +38,15 @@ class Scenario:
                 each.address,
                 **{"contracts": [CONTRACT], "meta": {"version": each.name}, **more},
             )
+        await self._known(service or self.service, {self.id_of(each, service) for each in instances})
+
+    async def _known(self, service: str, ids: AbstractSet[str]) -> None:
+        """Wait until the mesh knows these: a client that knows the first of them looks as if it followed an entry."""
+        async with grpc.aio.insecure_channel(self._control) as channel, asyncio.timeout(20):
+            found: frozenset[str] = frozenset()
+            while not ids <= found:
+                listed = await MeshServiceStub(channel).ListServices(ListServicesRequest(), timeout=10)
+                found = frozenset(i.id for each in listed.services if each.name == service for i in each.instances)
 
     def id_of(self, instance: Instance, service: str = "") -> str:
         """Give the id that an instance is registered with."""

@@ -29,7 +29,8 @@ async def consul(tmp_path_factory):
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def control(consul, tmp_path_factory):
-    async with ControlPlane(tmp_path_factory.mktemp("control"), consul.url) as control:
+    # each change is told alone, so that what a client does belongs to what was written last
+    async with ControlPlane(tmp_path_factory.mktemp("control"), consul.url, "--coalescing", "0") as control:
         yield control
 
 
@@ -49,7 +50,7 @@ async def client(control, tmp_path_factory, programs, language):
 @pytest_asyncio.fixture(loop_scope="module")
 async def scenario(consul, control, client, language):
     """A service that no other test knows. No client has refused anything in the end."""
-    yield Scenario(consul, client, f"service{next(_numbers)}", language)
+    yield Scenario(consul, control.address, client, f"service{next(_numbers)}", language)
     assert await refusals(control.address) == []
 
 

@@ -97,7 +97,7 @@ async def test_consul_that_comes_back_empty_has_no_traffic_written(tmp_path, ins
         Client(control.bootstrap(), tmp_path / "client.log") as client,
     ):
         await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
-        scenario = Scenario(consul, client, "gone", "python")
+        scenario = Scenario(consul, control.address, client, "gone", "python")
         await scenario.register(*instances[:2])
         await scenario.resolve(DefaultSubset="a")
         await scenario.until("a")

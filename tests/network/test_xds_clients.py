@@ -19,7 +19,6 @@ from harness.process import Child
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import gossamer_mesh.control.plane
 import gossamer_mesh.policy.plans
 import gossamer_mesh.xds.spelling
 from gossamer.mesh.v1.mesh_pb2 import RESOURCE_TYPE_CLUSTER_LOAD_ASSIGNMENT, ListClientsRequest
@@ -65,7 +64,7 @@ def registered(instance):
 async def serving(folder, program=PYTHON):
     source = MemorySource()
     async with (
-        ControlPlane(Settings(listen="127.0.0.1:0", contracts=CONTRACTS, second_look=0), source) as plane,
+        ControlPlane(Settings(listen="127.0.0.1:0", contracts=CONTRACTS, second_look=0, coalescing=0), source) as plane,
         Client(bootstrap(plane.address), folder / "client.log", program) as client,
         grpc.aio.insecure_channel(plane.address) as channel,
     ):
@@ -190,20 +189,13 @@ async def refusals(mesh, changes):
     return []
 
 
-@pytest.fixture
-def at_once(monkeypatch):
-    """Have every change told alone."""
-    monkeypatch.setattr(gossamer_mesh.control.plane, "COALESCING", 0)
-
-
-@pytest.mark.usefixtures("at_once")
 async def test_whatever_is_registered_a_client_refuses_nothing_that_it_is_sent(tmp_path):
     changes = await asyncio.to_thread(drawn, 200)
     async with serving(tmp_path) as mesh, asyncio.timeout(60):
         assert await refusals(mesh, changes) == []
 
 
-@pytest.mark.usefixtures("at_once", "careless")
+@pytest.mark.usefixtures("careless")
 async def test_control_without_checks_a_client_refuses_some_of_it(tmp_path):
     changes = await asyncio.to_thread(drawn, 200)
     async with serving(tmp_path) as mesh, asyncio.timeout(60):

@@ -24,12 +24,14 @@ from gossamer_mesh.model import Instance
 
 
 @contextlib.asynccontextmanager
-async def serving(*, contracts=None, **services):
+async def serving(*, contracts=None, coalescing=0.05, **services):
     """A control plane whose services have instances on these ports."""
     source = MemorySource()
     for name, ports in services.items():
         put(source, name, ports)
-    async with ControlPlane(Settings(listen="127.0.0.1:0", contracts=contracts), source) as plane:
+    async with ControlPlane(
+        Settings(listen="127.0.0.1:0", contracts=contracts, coalescing=coalescing), source
+    ) as plane:
         yield plane.address, source
 
 
@@ -81,9 +83,8 @@ async def test_a_stream_is_answered_and_told_of_changes():
 @pytest.mark.parametrize(
     ("seconds", "told"), [(2.0, [1, 2, 3]), pytest.param(0.0, [1, 2], id="control: nothing is put together")]
 )
-async def test_changes_right_after_another_are_told_together(monkeypatch, seconds, told):
-    monkeypatch.setattr(gossamer_mesh.control.plane, "COALESCING", seconds)
-    async with serving(catalog=[9]) as (address, source), Stream(address) as stream:
+async def test_changes_right_after_another_are_told_together(seconds, told):
+    async with serving(coalescing=seconds, catalog=[9]) as (address, source), Stream(address) as stream:
         await stream.ask(ASSIGNMENT, "catalog")
         await stream.accept(await stream.take(), "catalog")
         put(source, "catalog", [1])

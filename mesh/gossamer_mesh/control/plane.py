@@ -43,10 +43,6 @@ CONTRACTS = (
 GRACE = 0.5
 """Seconds that running calls get when the control plane stops."""
 
-COALESCING = 0.05
-"""Seconds after a change was told to clients until they are told the next: what changes meanwhile is told together, as
-a client costs as much for one change as for many."""
-
 OPTIONS = (
     ("grpc.so_reuseport", 0),  # a port in use is an error, not a second control plane behind it
     ("grpc.keepalive_permit_without_calls", 1),
@@ -194,7 +190,7 @@ class ControlPlane:
             if self._discovery.snapshot:
                 self._publish(self._discovery.snapshot)
                 await self._serving()
-            await asyncio.sleep(COALESCING)
+            await asyncio.sleep(self._settings.coalescing)
 
     def _publish(self, snapshot: Snapshot) -> None:
         self._planning.read(snapshot.mesh)

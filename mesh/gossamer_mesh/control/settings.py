@@ -28,6 +28,9 @@ class Settings:
     """The descriptor image of all contracts; none: no method is ever called again."""
     second_look: float = 8.0
     """Seconds that a mass removal waits for a second look."""
+    coalescing: float = 0.05
+    """Seconds after a change was told to clients until they are told the next: what changes meanwhile is told together,
+    as a client costs as much for one change as for many."""
     settle: float = 5.0
     """Seconds after the mesh was read first in which no drain is called done: clients may not have come back yet."""
     consul_program: Path | None = None
@@ -46,7 +49,11 @@ def parse(arguments: Sequence[str]) -> Settings:
     settings = Settings(**{name: value for name, value in given.items() if value is not None})
     urls = (_url("--consul", settings.consul), _url("--otlp", settings.otlp) if settings.otlp else "")
     mistakes = [mistake for mistake in (_listen(settings), *urls, _contracts(settings)) if mistake]
-    for option, seconds in (("--second-look", settings.second_look), ("--settle", settings.settle)):
+    for option, seconds in (
+        ("--second-look", settings.second_look),
+        ("--coalescing", settings.coalescing),
+        ("--settle", settings.settle),
+    ):
         if not seconds >= 0:  # nor is it NaN
             mistakes.append(f"{option}: expected seconds, 0 or more, found {seconds}")
     if not settings.otlp_interval > 0:
@@ -66,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--listen", metavar="HOST:PORT", help="where to listen (127.0.0.1:18000)")
     parser.add_argument("--contracts", metavar="PATH", type=Path, help="the descriptor image of all contracts")
     parser.add_argument("--second-look", metavar="SECONDS", type=float, help="wait before a mass removal (8)")
+    parser.add_argument("--coalescing", metavar="SECONDS", type=float, help="tell changes within it together (0.05)")
     parser.add_argument("--settle", metavar="SECONDS", type=float, help="call no drain done after a start (5)")
     parser.add_argument("--consul-program", metavar="PATH", type=Path, help="consul, to check entries with (none)")
     parser.add_argument("--otlp", metavar="URL", help="where metrics are exported to, over OTLP and gRPC (nowhere)")

@@ -37,6 +37,12 @@ async def has_leader(url: str) -> None:
         await asyncio.sleep(PAUSE_S)
 
 
+async def has_entry(url: str, name: str) -> None:
+    """Return as soon as a Consul server has a config entry, such as `proxy-defaults/global`. Waits for ever."""
+    while not await asyncio.to_thread(_answers, f"{url}/v1/config/{name}"):
+        await asyncio.sleep(PAUSE_S)
+
+
 def require_leader(url: str) -> None:
     """Refuse to go on when a Consul that someone else runs does not answer, or has no leader.
 
@@ -54,5 +60,13 @@ def _leader(url: str) -> bool:
     try:
         with urllib.request.urlopen(f"{url}/v1/status/leader", timeout=2) as response:  # noqa: S310 - our own Consul
             return len(response.read().strip()) > len('""')
+    except OSError:
+        return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own Consul
+            return True
     except OSError:
         return False

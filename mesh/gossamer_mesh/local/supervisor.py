@@ -276,6 +276,9 @@ class Supervisor:
 
         async def has_leader(address: str) -> None:
             await ready.has_leader(f"http://{address}")
+            await ready.has_entry(
+                f"http://{address}", "proxy-defaults/global"
+            )  # of agent.hcl: it comes after the leader
 
         return Plan(name="consul", build=bring, launch=give, ready=has_leader)
 
