@@ -11,7 +11,7 @@ from gossamer_mesh.discovery import SourceError
 from gossamer_mesh.local.parts import have
 
 ROUTER = {"Routes": [{"Match": {"HTTP": {"PathPrefix": "/shop."}}, "Destination": {"RequestTimeout": "2s"}}]}
-GRPC = {"bootstrap": [{"kind": "proxy-defaults", "name": "global", "config": {"protocol": "grpc"}}]}
+GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 
 
 @pytest.fixture
@@ -22,7 +22,8 @@ async def writer(consul):
 
 @pytest.fixture
 async def consul(tmp_path):
-    async with Consul(tmp_path, config_entries=GRPC) as consul:
+    async with Consul(tmp_path) as consul:
+        await consul.put("/v1/config", GRPC)
         yield consul
 
 

@@ -11,7 +11,7 @@ from gossamer_mesh.errors import Problem
 from gossamer_mesh.local.entries import bring, same
 from gossamer_mesh.local.parts import have
 
-GRPC = {"bootstrap": [{"kind": "proxy-defaults", "name": "global", "config": {"protocol": "grpc"}}]}
+GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 
 
 def entry(kind, **body):
@@ -28,7 +28,8 @@ FAULTS = Entry(file="consul/gossamer/faults/shop.json", name="gossamer/faults/sh
 
 @pytest.fixture
 async def consul(tmp_path):
-    async with Consul(tmp_path / "consul", config_entries=GRPC) as consul:
+    async with Consul(tmp_path / "consul") as consul:
+        await consul.put("/v1/config", GRPC)
         yield consul
 
 

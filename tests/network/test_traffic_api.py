@@ -28,14 +28,15 @@ from gossamer_mesh.local.parts import have
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GRPC = {"bootstrap": [{"kind": "proxy-defaults", "name": "global", "config": {"protocol": "grpc"}}]}
+GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 WITHIN = 20.0
 ABORT = pb.Fault(abort_status="PERMISSION_DENIED", abort_percent=100)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def consul(tmp_path_factory):
-    async with Consul(tmp_path_factory.mktemp("consul"), config_entries=GRPC) as consul:
+    async with Consul(tmp_path_factory.mktemp("consul")) as consul:
+        await consul.put("/v1/config", GRPC)
         yield consul
 
 

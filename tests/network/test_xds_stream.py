@@ -15,7 +15,7 @@ from harness.control import CONTRACTS, bootstrap
 from harness.instance import CONTRACT
 
 import gossamer_mesh.control.plane
-from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest, ListServicesRequest
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, ListClientsRequest, ListServicesRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer_mesh.control.plane import OPTIONS, ControlPlane
 from gossamer_mesh.control.settings import Settings
@@ -89,16 +89,37 @@ async def test_changes_right_after_another_are_told_together(seconds, told):
         await stream.accept(await stream.take(), "catalog")
         put(source, "catalog", [1])
         await stream.accept(await stream.take(), "catalog")
+        before = await read(address)
         put(source, "catalog", [1, 2])
-        await until(lambda: knows(address, 2))
+        await until(lambda: changed(address, before))
         put(source, "catalog", [1, 2, 3])
         assert ports(await stream.take()) == told
 
 
-async def knows(address, instances):
+async def test_what_the_api_names_a_client_that_asks_then_is_given():
+    """Also while changes are put together: otherwise one that was told to call would be told that nobody is there."""
+    async with serving(coalescing=1.0, catalog=[1]) as (address, source), Stream(address) as stream:
+        await until(lambda: knows(address, {"catalog"}))
+        put(source, "orders", [2])
+        await until(lambda: knows(address, {"catalog", "orders"}))
+        await stream.ask(ASSIGNMENT, "orders")
+        assert ports(await stream.take()) == [2]
+
+
+async def read(address):
+    """The version of the mesh that was read last."""
     async with grpc.aio.insecure_channel(address) as channel:
-        (service,) = (await MeshServiceStub(channel).ListServices(ListServicesRequest(), timeout=5)).services
-    return len(service.instances) == instances
+        return (await MeshServiceStub(channel).GetStatus(GetStatusRequest(), timeout=5)).version
+
+
+async def changed(address, before):
+    return await read(address) != before
+
+
+async def knows(address, services):
+    async with grpc.aio.insecure_channel(address) as channel:
+        listed = (await MeshServiceStub(channel).ListServices(ListServicesRequest(), timeout=5)).services
+    return {service.name for service in listed} == services
 
 
 async def test_nothing_is_answered_before_the_mesh_was_read_and_then_at_once():

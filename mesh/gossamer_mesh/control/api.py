@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import grpc
@@ -20,11 +20,27 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
-    """Answers from what discovery believes and what the streams have said."""
+    """Answers from what clients are told, how fresh that is, and what the streams have said.
 
-    def __init__(self, discovery: Discovery, ads: AdsServer, *, changed: Signal, settle: float) -> None:
-        """Look again whenever `changed` is sent; call no drain done before the mesh is known for `settle` seconds."""
+    A service that this names, clients that ask from then on are given: changes that are put together are shown here
+    when they are sent, not when they were read.
+    """
+
+    def __init__(
+        self,
+        discovery: Discovery,
+        ads: AdsServer,
+        *,
+        published: Callable[[], Mesh | None],
+        changed: Signal,
+        settle: float,
+    ) -> None:
+        """Look again whenever `changed` is sent; call no drain done before the mesh is known for `settle` seconds.
+
+        `published` gives the mesh that clients are told of; none before any was read.
+        """
         self._discovery = discovery
+        self._published = published
         self._ads = ads
         self._changed = changed
         self._settle = settle
@@ -42,7 +58,7 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
     ) -> AsyncIterator[mesh_pb2.WatchServicesResponse]:
         """Stream the services as they change, from when they were read completely once."""
         del request, context
-        while not self._discovery.snapshot:
+        while self._published() is None:
             await self._changed.wait()
         told: dict[str, Service] | None = None
         while True:
@@ -85,7 +101,7 @@ class MeshApi(mesh_pb2_grpc.MeshServiceServicer):
 
     @property
     def _mesh(self) -> Mesh:
-        return self._discovery.snapshot.mesh if self._discovery.snapshot else Mesh()
+        return self._published() or Mesh()
 
     async def _settled(self) -> None:
         """Wait until clients of a control plane that was here before had time to come back."""

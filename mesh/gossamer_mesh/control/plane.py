@@ -136,7 +136,13 @@ class ControlPlane:
             ) from error
 
     def _add_services(self) -> None:
-        api = MeshApi(self._discovery, self._ads, changed=self._changed, settle=self._settings.settle)
+        api = MeshApi(
+            self._discovery,
+            self._ads,
+            published=lambda: self._planning.mesh,
+            changed=self._changed,
+            settle=self._settings.settle,
+        )
         mesh_pb2_grpc.add_MeshServiceServicer_to_server(api, self._server)
         traffic = TrafficApi(
             self._planning,

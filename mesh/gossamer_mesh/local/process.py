@@ -138,12 +138,13 @@ class Process:
         return self._child.pid if self._child and self._child.returncode is None else 0
 
     def start(self) -> None:
-        """Begin to keep it running, and try again at once if it failed or pauses."""
-        if self.state in (State.FAILED, State.BACKOFF):
+        """Begin to keep it running, and try again at once if it failed or pauses; also if it is about to fail."""
+        if self.state in (State.FAILED, State.BACKOFF, State.STARTING):
             self.deaths = 0
             self._prepared = False
-            self._set(State.WAITING)
             self._again.set()
+        if self.state in (State.FAILED, State.BACKOFF):
+            self._set(State.WAITING)
         if self._task is None or self._task.done():
             self._stopping.clear()
             self._task = asyncio.create_task(self._keep(), name=self.plan.name)
@@ -233,7 +234,7 @@ class Process:
                 status, why = 0, str(error) or repr(error)
             if self._stopping.is_set():
                 return
-            if self._asked:
+            if self._asked or self._again.is_set():
                 continue
             self.last_lines = tail(self.log, LAST_LINES)
             self.restarts += 1
@@ -291,6 +292,8 @@ class Process:
                 ready.result()
                 if not self._asked:
                     self.served = time.time()
+                    self._prepared = True
+                    self._again.clear()
                     self._set(State.SERVING)
             elif not ended.done():
                 raise Problem(f"did not serve within {self.plan.ready_within:.0f} s")

@@ -87,3 +87,43 @@ async def test_a_restart_that_is_still_building_does_not_start_again_what_was_en
     with pytest.raises(Problem, match="was ended meanwhile"):
         await restart
     assert (process.state, process.pid) == (State.STOPPED, 0)
+
+
+async def test_one_that_is_told_to_start_while_it_is_about_to_die_is_built_anew_and_not_shown_as_dying(
+    keep: Any, tmp_path: Path
+) -> None:
+    """As by `gossamer up` after a person mended what kept dying: what that shows is of the mended one."""
+    built: list[object] = []
+
+    async def build(say: object) -> None:
+        built.append(say)
+
+    process = keep(sleeper(tmp_path, build=build, ready=never))
+    await until(lambda: bool(process.pid))
+    first, shown = process.pid, set()
+    process._changed = lambda: shown.add(process.state)
+    process.start()
+    process.kill(9)
+    await until(lambda: process.pid not in (0, first))
+    assert (len(built), State.BACKOFF in shown) == (2, False)
+
+
+async def test_one_that_served_since_is_started_as_it_was(keep: Any, tmp_path: Path) -> None:
+    """The control of the one above: a crash brings nothing in that is being written."""
+    built: list[object] = []
+    serve = asyncio.Event()
+
+    async def build(say: object) -> None:
+        built.append(say)
+
+    async def ready(_: str) -> None:
+        await serve.wait()
+
+    process = keep(sleeper(tmp_path, build=build, ready=ready))
+    await until(lambda: bool(process.pid))
+    process.start()
+    serve.set()
+    await until(lambda: process.state is State.SERVING)
+    first = process.kill(9)
+    await until(lambda: process.pid not in (0, first))
+    assert (len(built), process.restarts) == (1, 1)
