@@ -1,7 +1,7 @@
 """The control plane is killed for a minute, under load: no call fails, and what changed meanwhile is followed soon.
 
-How soon a client is back is for its library to say. The kit of Go sees to it within seconds; gRPC's core, which Python
-has, looks again after pauses that grow by 1.6 up to two minutes, and takes no setting for that (xds.md section 5).
+How soon a client is back is for its library to say: gRPC's core looks again after pauses that grow by 1.6 up to two
+minutes, and takes no setting for that (xds.md section 5). The kits see to it within seconds.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import contextlib
 import json
 import signal
 import time
+from functools import partial
 
 import grpc
 import pytest
@@ -32,19 +33,20 @@ CORE_BACK_S = 60.0
 
 
 @contextlib.asynccontextmanager
-async def kit_client(mesh, folder):
-    """A client on the kit of Go: its probe, which calls what it is told to."""
-    (go,) = (language for language in languages() if language.name == "go")
+async def kit_client(mesh, folder, language):
+    """A client on a kit: the language's probe, which calls what it is told to."""
+    name = f"caller-{language.name}"
     environment = {
+        **language.environment,
         "GOSSAMER_SERVICE": "caller",
-        "GOSSAMER_INSTANCE": "caller-1",
+        "GOSSAMER_INSTANCE": name,
         "CONSUL_HTTP_ADDR": mesh.consul.address,
-        "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap("test", "caller", "1", "local", mesh.control.address, by_kit=True),
+        "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap("test", "caller", name, "local", mesh.control.address, by_kit=True),
         "OTEL_SDK_DISABLED": "true",
     }
-    command = await asyncio.to_thread(go.prepared, folder)
-    child = await launch(command, environment, folder / "caller.log")
-    probe = Probe("go", "caller", "caller-1", child, await child.announcement())
+    command = await asyncio.to_thread(language.prepared, folder)
+    child = await launch(command, environment, folder / f"{name}.log")
+    probe = Probe(language.name, "caller", name, child, await child.announcement())
     try:
         yield probe
     finally:
@@ -68,34 +70,41 @@ async def until_answered(call, instances):
     return time.time()
 
 
+async def answered(call):
+    """Give who answered a call, or how it failed.
+
+    grpc-go fails a call that comes just when a route moves to a cluster that it did not have before, whatever is to be
+    tried again ("unknown cluster selected for RPC"); until it has, that is no answer yet.
+    """
+    try:
+        return (await call()).hop.instance
+    except grpc.aio.AioRpcError as error:
+        return f"!{error.code().name}"
+
+
 @pytest.mark.timeout(300)
 async def test_a_minute_without_a_control_plane_costs_no_call_and_changes_are_followed_soon_after(tmp_path, programs):
     async with (
         running(tmp_path) as mesh,
         Client(mesh.control.bootstrap("test/client/2"), tmp_path / "go.log", programs["go"]) as go,
-        kit_client(mesh, tmp_path) as kit,
+        contextlib.AsyncExitStack() as stack,
         Instance("c") as c,
     ):
         core, clients = mesh.client, (mesh.client, go)
+        kits = [await stack.enter_async_context(kit_client(mesh, tmp_path, language)) for language in languages()]
         await mesh.register("moved")
         await mesh.write(subsets("moved"), splitter("moved", a=100, b=0))
-        shop, moved = asking(kit, "shop"), asking(kit, "moved")
-
-        async def answered(call):
-            # grpc-go fails a call that comes just when a route moves to a cluster that it did not have before, whatever
-            # is to be tried again ("unknown cluster selected for RPC"); until it has, that is no answer yet
-            try:
-                return (await call()).hop.instance
-            except grpc.aio.AioRpcError as error:
-                return f"!{error.code().name}"
+        calls = [(asking(kit, "shop"), asking(kit, "moved")) for kit in kits]
 
         for client in clients:
             await client.until("moved", "a")
             await client.until("shop", "ab")
             await client.start_load("shop", every=0.02)
-        await until_answered(lambda: answered(moved), {"a"})
-        await until_answered(lambda: answered(shop), {"a", "b"})
-        async with Load(shop, rate=25) as load:
+        for shop, moved in calls:
+            await until_answered(partial(answered, moved), {"a"})
+            await until_answered(partial(answered, shop), {"a", "b"})
+        async with contextlib.AsyncExitStack() as loading:
+            loads = [await loading.enter_async_context(Load(shop, rate=25)) for shop, _ in calls]
             held = [[each["name"], each["version"]] for each in await core.config()]
             await mesh.control.end(signal.SIGKILL)
             ends = time.monotonic() + AWAY_S
@@ -104,21 +113,24 @@ async def test_a_minute_without_a_control_plane_costs_no_call_and_changes_are_fo
             await mesh.write(splitter("moved", a=0, b=100))
             while time.monotonic() < ends:
                 assert set(await core.call("shop", 8)) == {"a", "b"}
-                assert {await answered(moved) for _ in range(8)} == {"a"}
+                for _, moved in calls:
+                    assert {await answered(moved) for _ in range(8)} == {"a"}
                 await asyncio.sleep(1)
             assert [[each["name"], each["version"]] for each in await core.config()] == held
 
             await mesh.control.start()
             back = time.time()
             async with asyncio.timeout(SOON_S):
-                await until_answered(lambda: answered(shop), {"a", "c"})
-                await until_answered(lambda: answered(moved), {"b"})
+                for shop, moved in calls:
+                    await until_answered(partial(answered, shop), {"a", "c"})
+                    await until_answered(partial(answered, moved), {"b"})
             async with asyncio.timeout(CORE_BACK_S):
                 seen = await until_answered(lambda: one(core, "shop"), {"a", "c"})
                 seen = max(seen, await until_answered(lambda: one(core, "moved"), {"b"}))
             came = [each.connect_time.ToSeconds() for each in await mesh.followers() if each.node_id == "test/client/1"]
             assert seen - max(came) < SOON_S, f"back {max(came) - back} s after the control plane"
-        assert load.failed == {}
+        for load in loads:
+            assert load.failed == {}
         for client in clients:
             answers = await client.stop_load()
             assert failures(answers) == {}

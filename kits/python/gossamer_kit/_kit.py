@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from gossamer_kit import _drain, _logs
 from gossamer_kit._client import Channel
+from gossamer_kit._comeback import Comeback
 from gossamer_kit._errors import KitError
 from gossamer_kit._policies import Policies
 from gossamer_kit._recording import Recorder
@@ -51,6 +52,7 @@ class Kit:
         self._outgoing = Recorder(spans, outgoing, server=False)
         self._server = Server(Recorder(spans, incoming, server=True))
         self._policies = Policies(config)
+        self._comeback = None if config.control is None else Comeback(config.control)
         self._channels: dict[str, Channel] = {}
         self._registration: Registration | None = None
         self._port = 0
@@ -66,6 +68,9 @@ class Kit:
             self._cleanup.callback(loop.remove_signal_handler, name)
         self._cleanup.enter_context(_logs.to_standard_error(self.config))
         self._cleanup.push_async_callback(self._telemetry.close)
+        if self._comeback is not None:
+            await self._comeback.start()
+            self._cleanup.push_async_callback(self._comeback.close)
         return self
 
     async def __aexit__(

@@ -193,3 +193,17 @@ async def test_all_attempts_are_one_span_with_an_event_for_each_that_failed(call
         ("retry budget spent", 3),
     ]
     assert span.events[0].attributes["rpc.response.status_code"] == "UNAVAILABLE"
+
+
+async def test_a_caller_that_ends_ends_its_calls(calling) -> None:
+    """A channel that is closed looks through the calls under way, and gRPC knows only its own."""
+    servicer = Scripted(60)
+    running = await calling(servicer, retry=RETRY)
+    call = running.stub.Echo(pb.EchoRequest())
+    async with asyncio.timeout(10):
+        while not servicer.attempts:
+            await asyncio.sleep(0.01)
+    await running.caller._channels["callee"].close()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert await call.code() == grpc.StatusCode.CANCELLED

@@ -1,0 +1,132 @@
+"""How soon gRPC's core is back after the control plane was away.
+
+By itself, after a minute away, it looks again after up to half a minute more: its pauses grow by 1.6 up to two minutes,
+for the connection and for the stream on it, and it takes no setting for them. So within this process its streams lead
+here, where nothing is ever away, and from here to the control plane. A stream that ends is begun again by the core at
+once; here it waits for the connection, which is tried every two seconds at most. What is sent is passed on as it is.
+
+Only a client that was told something before is made to wait. One that comes while the control plane is away is told so
+at once, and its calls fail instead of waiting for their deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import sys
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import grpc
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.unknown_fields import UnknownFieldSet
+
+_CONTENT, _FILE = "GRPC_XDS_BOOTSTRAP_CONFIG", "GRPC_XDS_BOOTSTRAP"
+_VERSION_INFO = 1
+"""The field of a DiscoveryRequest that says what the client accepted last, in envoy/service/discovery/v3."""
+
+_UNLIMITED = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+_OPTIONS = [
+    *_UNLIMITED,
+    ("grpc.keepalive_time_ms", 300_000),  # as gRPC's own streams to a control plane
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+]
+
+
+class Comeback:
+    """Has gRPC's core reach the control plane through this process, from `start` to `close`."""
+
+    def __init__(self, control: str) -> None:
+        """`control` is host:port of the control plane, as in the bootstrap that gRPC finds in the environment."""
+        self._control = control
+        self._before: dict[str, str] = {}
+        self._cleanup = AsyncExitStack()
+
+    async def start(self) -> None:
+        """Have channels that are opened from now on follow the mesh through here, if they would do so in plaintext."""
+        bootstrap = await asyncio.to_thread(_bootstrap)
+        server = bootstrap.get("xds_servers", [{}])[0]
+        if [each["type"] for each in server.get("channel_creds", ())] != ["insecure"]:
+            return
+        control = await self._cleanup.enter_async_context(grpc.aio.insecure_channel(self._control, _OPTIONS))
+        here = grpc.aio.server(handlers=(_Passing(control),), options=_UNLIMITED)
+        address = self._address()
+        here.add_insecure_port(address)
+        await here.start()
+        self._cleanup.push_async_callback(here.stop, None)
+        self._before = {name: os.environ.pop(name) for name in (_CONTENT, _FILE) if name in os.environ}
+        os.environ[_CONTENT] = json.dumps({**bootstrap, "xds_servers": [{**server, "server_uri": address}]})
+        self._cleanup.callback(self._restore)
+
+    async def close(self) -> None:
+        """End all streams, and have things as they were."""
+        await self._cleanup.aclose()
+
+    def _address(self) -> str:
+        """Give a socket that no other process of the machine has, and no proxy of the environment is asked for."""
+        if sys.platform == "linux":
+            return f"unix-abstract:gossamer-{os.getpid()}-{secrets.token_hex(8)}"
+        return f"unix:{self._cleanup.enter_context(TemporaryDirectory(prefix='gossamer-'))}/xds"
+
+    def _restore(self) -> None:
+        del os.environ[_CONTENT]
+        os.environ.update(self._before)
+
+
+class _Passing(grpc.GenericRpcHandler):
+    """Takes streams of any method, and passes them on."""
+
+    def __init__(self, to: grpc.aio.Channel) -> None:
+        self._to = to
+
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes]:
+        handler: grpc.RpcMethodHandler[bytes, bytes] = grpc.stream_stream_rpc_method_handler(
+            partial(self._pass_on, details.method)
+        )
+        return handler
+
+    async def _pass_on(self, method: str, _: object, context: grpc.aio.ServicerContext[bytes, bytes]) -> None:
+        first: Any = await context.read()
+        if first is grpc.aio.EOF:
+            return
+        call: grpc.aio.StreamStreamCall[bytes, bytes] = self._to.stream_stream(method)(
+            wait_for_ready=_was_told_something(first)
+        )
+        asking = asyncio.ensure_future(_ask(first, context, call))
+        try:
+            async for response in call:
+                await context.write(response)
+        except grpc.aio.AioRpcError as error:
+            await context.abort(error.code(), error.details() or "")
+        finally:
+            asking.cancel()
+            call.cancel()
+
+
+def _bootstrap() -> dict[str, Any]:
+    """Read the bootstrap that gRPC would: a file wins over text (gRFC A27)."""
+    if file := os.environ.get(_FILE):
+        return json.loads(Path(file).read_text())  # type: ignore[no-any-return]
+    return json.loads(os.environ.get(_CONTENT) or "{}")  # type: ignore[no-any-return]
+
+
+async def _ask(first: Any, context: grpc.aio.ServicerContext[bytes, bytes], call: Any) -> None:
+    """Pass requests on until there are no more, or nobody takes them."""
+    request = first
+    with suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
+        while request is not grpc.aio.EOF:
+            await call.write(request)
+            request = await context.read()
+        await call.done_writing()
+
+
+def _was_told_something(request: bytes) -> bool:
+    """Tell whether the client that begins a stream with this request accepted something on one before."""
+    fields: Any = UnknownFieldSet(Empty.FromString(request))
+    return any(field.field_number == _VERSION_INFO and field.data for field in fields)
