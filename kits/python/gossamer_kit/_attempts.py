@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import grpc
 from grpc import StatusCode
 
+from gossamer_kit._call import in_time
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -59,8 +61,8 @@ class Attempts(grpc.aio.UnaryUnaryCall):  # type: ignore[type-arg]
         self._deadline = min(self._deadline, self._begun + rule.timeout)
         tried = 0
         while True:
-            seconds = min(max(self._deadline - monotonic(), 0), rule.attempt_timeout)
-            self._attempt = self._start(timeout=None if seconds == math.inf else seconds)
+            seconds = min(self._deadline - monotonic(), rule.attempt_timeout)
+            self._attempt = self._start(timeout=None if seconds == math.inf else in_time(seconds))
             try:
                 return await self._attempt
             except grpc.aio.AioRpcError as error:

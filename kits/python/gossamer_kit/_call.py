@@ -13,6 +13,8 @@ from opentelemetry import trace
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, SpanContext
 
+_SHORTEST, _OVER = 0.001, -1.0
+
 
 class Incoming:
     """One incoming call, as the task sees it that handles it. None remaining: the caller set no deadline."""
@@ -71,4 +73,9 @@ def limit(timeout: float | None, default: float) -> float | None:
     call = incoming.get()
     if call is not None:
         seconds = min(seconds, call.remaining())
-    return None if seconds == math.inf else seconds
+    return None if seconds == math.inf else in_time(seconds)
+
+
+def in_time(seconds: float) -> float:
+    """Give the seconds that gRPC is to be told: of less than a millisecond it takes note too late to end a call."""
+    return seconds if seconds > _SHORTEST else _OVER

@@ -150,6 +150,13 @@ async def test_a_call_out_of_time_ends_its_span_so(pair) -> None:
     assert server.attributes["rpc.response.status_code"] == "DEADLINE_EXCEEDED"
 
 
+async def test_a_call_without_time_is_never_answered(pair) -> None:
+    """By itself gRPC lets nearly all of these be answered, where the server is near."""
+    running = await pair(Probe())
+    codes = {await running.stub.Echo(pb.EchoRequest(), timeout=seconds).code() for seconds in [0, 0.0005] * 50}
+    assert codes == {grpc.StatusCode.DEADLINE_EXCEEDED}
+
+
 async def test_a_cancelled_handler_starts_nothing_new(pair) -> None:
     class Stubborn(ProbeServiceServicer):
         """Goes on after it was cancelled, which it shouldn't."""
