@@ -6,7 +6,7 @@ a language, are in tests/clients. They take a command a line and answer each wit
 {"do": "call", "service", "path", "metadata": [[key, value]], "timeout": seconds or null, "count", "at_once": bool}
     -> {"answer": [[instance, status, seconds], one a call]}
 {"do": "start_load", "service", "path", "metadata", "timeout", "every": seconds} -> {"answer": null}
-{"do": "stop_load"} -> {"answer": [[instance, status, seconds], one a call]}
+{"do": "stop_load"} -> {"answer": [[instance, status, seconds], one a call]}; the last is made after the command
 {"do": "close", "service"} -> {"answer": null}; closes the only channel there is to a service
 {"do": "config"} -> {"answer": [{"type", "name", "state", "version"}, one a resource]}; what the library says it holds
 or {"error": why it could not be done}. A call is made without a deadline if its timeout is null; whatever the method,
@@ -122,7 +122,7 @@ class Client:
         await self._do("start_load", every=every, **_how(service, "Echo", 5.0, {}))
 
     async def stop_load(self) -> Counter[str]:
-        """Stop calling. Gives how often each instance answered, and each status code."""
+        """Stop calling, after one more call. Gives how often each instance answered, and each status code."""
         return Counter(_read(each).answer for each in await self._do("stop_load"))
 
     async def config(self) -> list[dict[str, str]]:

@@ -4,6 +4,7 @@ Example: python -m gossamer_mesh.control --consul http://127.0.0.1:8500 --contra
 """
 
 import asyncio
+import gc
 import signal
 import sys
 
@@ -20,6 +21,8 @@ async def run(settings: Settings) -> None:
         loop.add_signal_handler(number, stopped.set)
     async with ControlPlane(settings) as plane:
         logs.announce(settings.instance, plane.address)
+        gc.collect()
+        gc.freeze()  # what was loaded stays: looking through it takes as long as telling hundreds of clients
         running, stopping = asyncio.create_task(plane.run()), asyncio.create_task(stopped.wait())
         done, _ = await asyncio.wait([running, stopping], return_when=asyncio.FIRST_COMPLETED)
         if running in done:

@@ -147,6 +147,7 @@ func once(connection *grpc.ClientConn, r request) answer {
 
 // load is calls that are started steadily, whatever comes back.
 type load struct {
+	one     func() answer
 	end     chan struct{}
 	open    sync.WaitGroup
 	mutex   sync.Mutex
@@ -158,19 +159,19 @@ func (c *client) startLoad(r request) error {
 	if err != nil {
 		return err
 	}
-	c.load = &load{end: make(chan struct{})}
-	c.load.open.Go(func() { c.load.run(connection, r) })
+	c.load = &load{one: func() answer { return once(connection, r) }, end: make(chan struct{})}
+	c.load.open.Go(func() { c.load.run(seconds(r.Every)) })
 	return nil
 }
 
-func (l *load) run(connection *grpc.ClientConn, r request) {
-	for due := time.Tick(seconds(r.Every)); ; {
+func (l *load) run(every time.Duration) {
+	for due := time.Tick(every); ; {
 		select {
 		case <-l.end:
 			return
 		case <-due:
 			l.open.Go(func() {
-				answered := once(connection, r)
+				answered := l.one()
 				l.mutex.Lock()
 				defer l.mutex.Unlock()
 				l.answers = append(l.answers, answered)
@@ -182,7 +183,7 @@ func (l *load) run(connection *grpc.ClientConn, r request) {
 func (l *load) stop() []answer {
 	close(l.end)
 	l.open.Wait()
-	return l.answers
+	return append(l.answers, l.one())
 }
 
 // held lists what the client itself says it holds (CSDS).

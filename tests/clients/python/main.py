@@ -27,6 +27,7 @@ class Program:
     def __init__(self) -> None:
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._load: asyncio.Task[None] | None = None
+        self._loaded: dict[str, Any] = {}
         self._answers: list[asyncio.Task[Answer]] = []
 
     async def call(self, *, count: int, at_once: bool, **how: Any) -> list[Answer]:
@@ -35,12 +36,13 @@ class Program:
 
     async def start_load(self, *, every: float, **how: Any) -> None:
         self._answers.clear()
+        self._loaded = how
         self._load = asyncio.create_task(self._call_steadily(every, **how))
 
     async def stop_load(self) -> list[Answer]:
         assert self._load
         self._load.cancel()
-        return await asyncio.gather(*self._answers)
+        return [*await asyncio.gather(*self._answers), await self._once(**self._loaded)]
 
     async def close(self, *, service: str) -> None:
         await self._channels.pop(service).close()
