@@ -23,6 +23,7 @@ KEYS = (
     "probe",
 )
 PLACEHOLDERS = ("root", "service", "module", "output", "python")
+CONTRACT = "{contract}"
 MINIMUM = r"[0-9]+(\.[0-9]+)*"
 
 
@@ -53,10 +54,12 @@ class Kit:
     Commands hold placeholders: {root}, {service}, {module}, {output} (the built program) and {python}.
 
     Attributes:
-        sources: globs, from the root, of all files that a build depends on.
+        sources: globs, from the root, of all files that a build depends on. One with {contract} counts once for each
+            folder of contracts that the service serves, calls or imports, such as shop/catalog/v1.
         build: the command that builds a service; empty when there is nothing to build.
         run: the command that runs an instance.
         env: environment of a running instance.
+        test: the command that runs a service's own tests.
         retries: whether the kit itself tries calls again where a library can't, so that its instances' nodes say so.
     """
 
@@ -67,6 +70,7 @@ class Kit:
     run: tuple[str, ...]
     env: dict[str, str]
     retries: bool
+    test: tuple[str, ...]
     folder: Path
 
 
@@ -81,12 +85,14 @@ def read(document: Document, folder: Path) -> Kit:
         run=document.texts("run"),
         env=document.table("env"),
         retries=document.flag("retries", default=False),
+        test=document.texts("test"),
         folder=folder,
     )
     for key in ("sources", "run"):
         if not getattr(kit, key):
             document.wrong(key, f"{key!r} must be a list with at least one entry")
-    for key, words in (("sources", kit.sources), ("build", kit.build), ("run", kit.run), ("env", kit.env.values())):
+    _only_known_placeholders(document, "sources", kit.sources, (*PLACEHOLDERS, CONTRACT.strip("{}")))
+    for key, words in (("build", kit.build), ("run", kit.run), ("test", kit.test), ("env", kit.env.values())):
         _only_known_placeholders(document, key, words, PLACEHOLDERS)
     for tool in kit.tools:
         _only_known_placeholders(document, "tools", tool.check, ("python",))

@@ -5,11 +5,15 @@ import contextlib
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
 from gossamer_mesh.declare import Kit, Service
+from gossamer_mesh.declare.kit import CONTRACT
+from gossamer_mesh.declare.workspace import IMAGE
 from gossamer_mesh.errors import Problem
 from gossamer_mesh.local import parts
 
@@ -21,12 +25,14 @@ class Recipe:
     """How one service is built and run.
 
     Attributes:
+        contracts: what the service serves, and what those serve that it calls.
         output: where the built program goes.
     """
 
     root: Path
     service: Service
     kit: Kit
+    contracts: tuple[str, ...]
     output: Path
 
     def fill(self, words: tuple[str, ...]) -> list[str]:
@@ -40,7 +46,14 @@ class Recipe:
     def fingerprint(self) -> str:
         """Hash all that an instance depends on: its sources, by name and content, and how it is built and run."""
         declared = (self.kit.build, self.kit.run, sorted(self.kit.env.items()), self.service.stores)
-        return fingerprint(self.root, self.fill(self.kit.sources), start=repr(declared))
+        return fingerprint(self.root, self.fill(tuple(self._sources())), start=repr(declared))
+
+    def _sources(self) -> Iterator[str]:
+        """Give the kit's globs, those of contracts once for each folder: a contract of others makes nothing stale."""
+        image = FileDescriptorSet.FromString((self.root / IMAGE).read_bytes())
+        folders = contract_folders(image, self.contracts)
+        for pattern in self.kit.sources:
+            yield from ([pattern.replace(CONTRACT, folder) for folder in folders] if CONTRACT in pattern else [pattern])
 
     def _values(self) -> Mapping[str, str]:
         return {
@@ -50,6 +63,20 @@ class Recipe:
             "output": str(self.output),
             "python": sys.executable,
         }
+
+
+def contract_folders(image: FileDescriptorSet, contracts: Iterable[str]) -> list[str]:
+    """Give the folders of the files that hold these contracts, and of all that those import."""
+    files = {file.name: file for file in image.file}
+    wanted = set(contracts)
+    left = [file.name for file in image.file if wanted & {f"{file.package}.{each.name}" for each in file.service}]
+    found: set[str] = set()
+    while left:
+        name = left.pop()
+        if name not in found and name in files:
+            found.add(name)
+            left += files[name].dependency
+    return sorted({name.rpartition("/")[0] for name in found})
 
 
 def fingerprint(root: Path, patterns: Iterable[str], *, start: str = "") -> str:

@@ -32,7 +32,7 @@ LONGEST_BUILD_S = 3600
 STARTS_WITHIN_S = 60.0
 NOT_REPLACED = "not replaced"
 CHECKED = "is checked for changes"
-OWN_CODE = ("mesh/gossamer_mesh/**/*.py", "gen/python/**/*.py", "requirements.lock")
+OWN_CODE = ("mesh/gossamer_mesh/**/*.py", "gen/python/gossamer/**/*.py", "gen/python/buf/**/*.py", "requirements.lock")
 """What the supervisor, the control plane and the collector run from."""
 FOLLOW_CODE = ("control", "collector")
 
@@ -411,7 +411,10 @@ class Supervisor:
 
     def _recipe(self, workspace: Workspace, service: Service) -> Recipe:
         output = self.folder.programs / service.name
-        return Recipe(root=self.root, service=service, kit=workspace.kits[service.language], output=output)
+        called = (workspace.services[name].contracts for name in service.calls)
+        contracts = (*service.contracts, *(contract for each in called for contract in each))
+        kit = workspace.kits[service.language]
+        return Recipe(root=self.root, service=service, kit=kit, contracts=contracts, output=output)
 
     def _instance(self, workspace: Workspace, service: Service, name: str) -> Plan:
         async def make(say: Say) -> None:

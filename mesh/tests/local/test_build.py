@@ -15,10 +15,11 @@ ROOT = Path(__file__).parents[3]
 def orders(tmp_path: Path) -> Recipe:
     """Give the recipe of orders in a copy of what it is made of."""
     workspace = load(ROOT)
-    for part in ("services/orders", "kits/python", "gen/python"):
+    for part in ("services/orders", "kits/python", "gen"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
-    service = workspace.services["orders"]
-    return Recipe(root=tmp_path, service=service, kit=workspace.kits["python"], output=tmp_path / "orders")
+    service, kit = workspace.services["orders"], workspace.kits["python"]
+    contracts = ("shop.orders.v1.OrdersService", "shop.catalog.v1.CatalogService")
+    return Recipe(root=tmp_path, service=service, kit=kit, contracts=contracts, output=tmp_path / "orders")
 
 
 @pytest.mark.parametrize("file", ["orders/domain.py", "orders/migrations/0009_more.sql"])
@@ -34,3 +35,16 @@ def test_what_does_not_run_does_not_make_it_stale(orders: Recipe, file: str) -> 
     before = orders.fingerprint()
     (orders.root / "services" / "orders" / file).write_text("# changed")
     assert orders.fingerprint() == before
+
+
+@pytest.mark.parametrize(
+    ("contract", "stale"),
+    [("shop/orders", True), ("shop/catalog", True), ("gossamer/mesh", True), ("shop/loyalty", False)],
+)
+def test_only_stubs_of_what_it_serves_and_calls_make_it_stale(orders: Recipe, contract: str, stale: bool) -> None:
+    """gossamer.mesh is what the kit itself calls; shop.loyalty is nobody's concern here."""
+    before = orders.fingerprint()
+    stub = orders.root / "gen" / "python" / contract / "v1" / "more_pb2.py"
+    stub.parent.mkdir(parents=True, exist_ok=True)
+    stub.write_text("# new")
+    assert (orders.fingerprint() != before) is stale
