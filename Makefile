@@ -8,13 +8,16 @@ MAKEFLAGS += --warn-undefined-variables --no-builtin-rules
 
 PYTHON ?= python3
 only ?=
+name ?=
+language ?=
+proto ?=
 BIN := .venv/bin
 READY := .venv/ready
 GO := kits/go services bench tests
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
 test-python test-go lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help up down ps doctor protos test test-python test-go lint bench tools clean lock
+.PHONY: help up down ps doctor new protos test test-python test-go lint bench tools clean lock
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +33,9 @@ ps: $(READY) ## Show the processes of the stack
 
 doctor: $(READY) ## Check what this machine has of what the stack needs
 	@$(BIN)/gossamer doctor
+
+new: $(READY) ## A new service: name=loyalty language=go, and proto=FILE for a contract of another name
+	@$(BIN)/gossamer new "$(name)" $(if $(language),--language $(language)) $(if $(proto),--proto $(proto))
 
 protos: $(READY) ## Generate stubs in every language from the contracts in protos/
 	@$(BIN)/python codegen/protos.py

@@ -1,11 +1,19 @@
-"""A checkout of its own for a stack: one service in the language of the shell, written by the test."""
+"""A checkout of its own for a stack: a copy of the project, or one service in the language of the shell."""
 
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 from .stack import ROOT, Stack
 
 SHARED = ("gen", "consul", "mesh", "requirements.lock")
 """What every checkout of the project holds, and no test changes."""
+
+OWN_PACKAGES = ("mesh", "kits/python", "gen/python")
+"""Where the project's own Python packages lie."""
 
 
 def write(path: Path, text: str) -> None:
@@ -25,3 +33,28 @@ def give_checkout(stack: Stack, root: Path, *, kit: str, service: str, **scripts
         write(root / "services/catalog" / name, text)
     stack.root = root
     return stack
+
+
+def copy_checkout(root: Path) -> Path:
+    """Copy all that git knows of the project, with a `.venv` that runs the copy's own code. Gives the copy's root.
+
+    The packages of others are those that this process runs with: making them anew would need a network.
+    """
+    known = ("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    names = subprocess.run(known, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, names.split("\0")):
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+    venv.create(root / ".venv", symlinks=True)
+    packages = Path(sysconfig.get_path("purelib"))
+    own = root / ".venv" / packages.relative_to(sys.prefix) / "checkout.pth"
+    own.write_text("\n".join(str(path) for path in (*(root / part for part in OWN_PACKAGES), packages)))
+    for program in Path(sys.prefix, "bin").iterdir():
+        if not (copy := root / ".venv/bin" / program.name).exists():
+            copy.symlink_to(program)
+    gossamer = root / ".venv/bin/gossamer"
+    gossamer.unlink()
+    write(gossamer, f"#!{root}/.venv/bin/python\nfrom gossamer_mesh.cli import main\n\nmain()\n")
+    gossamer.chmod(0o755)
+    return root

@@ -23,8 +23,15 @@ GRPCURL = str(parts.have("grpcurl"))
 class Stack:
     """The verbs of one stack. Nothing runs until up() is called; what runs when the block ends is ended and removed."""
 
-    def __init__(self, state: Path, root: Path = ROOT, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        state: Path,
+        root: Path = ROOT,
+        environment: Mapping[str, str] | None = None,
+        gossamer: Path = GOSSAMER,
+    ) -> None:
         self.state = state
+        self.gossamer = gossamer
         self.root = root
         self.environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith(("GOSSAMER_", "CONSUL_"))},
@@ -46,7 +53,7 @@ class Stack:
     ) -> subprocess.CompletedProcess[str]:
         """Run a verb with a text as input and give what it printed; a status other than 0 fails unless check is off."""
         done = subprocess.run(
-            [GOSSAMER, *words],
+            [self.gossamer, *words],
             cwd=self.root,
             env=self.environment,
             input=text,

@@ -20,9 +20,11 @@ from gossamer_mesh.cli.down import down
 from gossamer_mesh.cli.fault import fault
 from gossamer_mesh.cli.kill import kill
 from gossamer_mesh.cli.logs import logs
+from gossamer_mesh.cli.new import new
 from gossamer_mesh.cli.policy import policy
 from gossamer_mesh.cli.ps import ps
 from gossamer_mesh.cli.restart import restart
+from gossamer_mesh.cli.run import run
 from gossamer_mesh.cli.scale import scale
 from gossamer_mesh.cli.split import split
 from gossamer_mesh.cli.trace import trace
@@ -53,6 +55,15 @@ EXAMPLES: dict[Callable[..., Any], list[str]] = {
     policy: ["gossamer policy", "gossamer policy catalog --from orders", "gossamer policy catalog --clear"],
     check: ["gossamer check", "gossamer check catalog-router.hcl"],
     trace: ["gossamer trace", "gossamer trace 4bf92f3577b34da6"],
+    new: [
+        "gossamer new loyalty --language go",
+        "gossamer new loyalty --language python --proto protos/shop/loyalty/v1/loyalty.proto",
+        "gossamer new loyalty --update    a method for each RPC that the contract got since",
+    ],
+    run: [
+        "gossamer run --service legacy --port 9000 -- ./their-server",
+        "gossamer run --service greeter --port 50051 --contract helloworld.Greeter -- python greeter_server.py",
+    ],
     doctor: ["gossamer doctor"],
 }
 

@@ -1,0 +1,171 @@
+"""A language's template, kits/<language>/template: how a service looks in that language.
+
+    template.yaml       the keys below
+    service/            becomes services/<name>/; names such as $module are put into paths and texts, .tmpl is cut off
+    methods/            one file for each of unary, server_stream, client_stream, bidirectional: how a method looks
+
+What every language has alike (service.yaml, README.md) lies beside this file. Names are put in as string.Template does.
+"""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template as Text
+
+from gossamer_mesh.declare import DeclarationProblem, Kit
+from gossamer_mesh.declare import document as documents
+from gossamer_mesh.errors import Problem
+from gossamer_mesh.local import parts
+from gossamer_mesh.scaffold import names, starter
+from gossamer_mesh.scaffold.contract import Contract, Method
+
+FOLDER = "template"
+COMMON = Path(__file__).parent / "common"
+SUFFIX = ".tmpl"
+SHAPES = ("unary", "server_stream", "client_stream", "bidirectional")
+RUNS_WITHIN_S = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """One language's template.
+
+    Attributes:
+        adapter: a glob, in a service's folder, of the files that hold methods.
+        defines: the text that a method of a name is known by.
+        method: the file of one method, where each has its own; empty where they stand together above a line with MARK.
+        taken: a command that prints names that no service of the language can have.
+        format: commands that bring new files into the language's form; {folder} is where they lie.
+    """
+
+    folder: Path
+    adapter: str
+    defines: str
+    method: str
+    taken: tuple[str, ...]
+    format: tuple[tuple[str, ...], ...]
+
+    def is_defined(self, service: Path, method: Method, values: Mapping[str, str]) -> bool:
+        """Tell whether a service has a method of that name."""
+        wanted = filled(self.defines, method_values(method, values))
+        return any(wanted in path.read_text(encoding="utf-8") for path in self.adapters(service, values))
+
+    def adapters(self, service: Path, values: Mapping[str, str]) -> list[Path]:
+        """Give the files of a service that may hold methods."""
+        return sorted(path for path in service.glob(filled(self.adapter, values)) if path.is_file())
+
+    def method_text(self, method: Method, values: Mapping[str, str]) -> str:
+        """Write one method."""
+        (path,) = (self.folder / "methods").glob(f"{method.shape}.*")
+        return filled(path.read_text(encoding="utf-8"), method_values(method, values))
+
+    def files(self, contract: Contract, values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Give every file of a new service: its path in the service's folder, and its text."""
+        together = () if self.method else contract.methods
+        values = {**values, "methods": "\n".join(self.method_text(each, values) for each in together)}
+        for folder in (COMMON, self.folder / "service"):
+            for path in sorted(each for each in folder.rglob(f"*{SUFFIX}") if each.is_file()):
+                name = path.relative_to(folder).as_posix().removesuffix(SUFFIX)
+                yield filled(name, values), filled(path.read_text(encoding="utf-8"), values)
+        for method in contract.methods if self.method else ():
+            yield filled(self.method, method_values(method, values)), self.method_text(method, values)
+
+    def refused_names(self) -> set[str]:
+        """Give the names that no service of the language can have."""
+        if not self.taken:
+            return set()
+        return set(_run(tuple(word.format(python=sys.executable) for word in self.taken), self.folder).split())
+
+    def bring_into_form(self, folder: Path) -> None:
+        """Have the language's formatter go over new files."""
+        for command in self.format:
+            _run([word.format(python=sys.executable, folder=folder) for word in command], folder)
+
+
+def load(root: Path, kit: Kit) -> Template:
+    """Read the template of a language.
+
+    Raises:
+        Problem: it has none.
+        DeclarationProblem: template.yaml is off.
+    """
+    folder = kit.folder / FOLDER
+    if not folder.is_dir():
+        having = ", ".join(sorted(path.parent.name for path in root.glob(f"kits/*/{FOLDER}"))) or "none"
+        raise Problem(f"there is no template for {kit.language} yet ({folder.relative_to(root)}); there are: {having}")
+    document = documents.read(folder / "template.yaml", root)
+    document.only("adapter", "defines", "method", "taken", "format")
+    template = Template(
+        folder=folder,
+        adapter=document.text("adapter", shape="a glob such as internal/rpc/*.go"),
+        defines=document.text("defines", shape="a text with $method"),
+        method=document.text("method", default=""),
+        taken=document.texts("taken"),
+        format=tuple(tuple(map(str, command)) for command in document.items("format") if isinstance(command, list)),
+    )
+    for shape in SHAPES:
+        if len(list((folder / "methods").glob(f"{shape}.*"))) != 1:
+            document.wrong("", f"expected one file methods/{shape}.* beside it")
+    if document.mistakes:
+        raise DeclarationProblem(document.mistakes)
+    return template
+
+
+def service_values(name: str, language: str, contract: Contract, test: Sequence[str]) -> dict[str, str]:
+    """Give what is put into the files of a service."""
+    summary = contract.summary or f"The service {name}."
+    return {
+        "name": name,
+        "module": starter.module(name),
+        "type": names.pascal(name),
+        "language": language,
+        "contract": contract.full_name,
+        "contract_name": contract.name,
+        "package": contract.package,
+        "package_folder": contract.package.replace(".", "/"),
+        "proto": contract.file,
+        "stem": Path(contract.file).stem,
+        "summary": summary,
+        "summary_quoted": json.dumps(summary, ensure_ascii=False),  # which YAML takes as well
+        "test": " ".join(test),
+    }
+
+
+def method_values(method: Method, values: Mapping[str, str]) -> dict[str, str]:
+    """Give what is put into a method: that of its service, and its own names."""
+    return {
+        **values,
+        "method": method.name,
+        "method_snake": names.snake(method.name),
+        "method_camel": names.camel(method.name),
+        "request": method.request,
+        "response": method.response,
+    }
+
+
+def filled(text: str, values: Mapping[str, str]) -> str:
+    """Put names into a text.
+
+    Raises:
+        Problem: the text asks for one that there is not.
+    """
+    try:
+        return Text(text).substitute(values)
+    except (KeyError, ValueError) as error:
+        raise Problem(f"a template asks for what there is not: {error}; there are: {', '.join(values)}") from error
+
+
+def _run(command: Sequence[str], folder: Path) -> str:
+    try:
+        done = subprocess.run(
+            command, cwd=folder, capture_output=True, text=True, timeout=RUNS_WITHIN_S, check=False,
+            env={"PATH": parts.search_path(), "HOME": str(Path.home())},
+        )  # fmt: skip
+    except OSError as error:
+        raise Problem(f"{command[0]} is needed and can't be run: {error.strerror}") from error
+    if done.returncode != 0:
+        raise Problem(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr).strip()}")
+    return done.stdout

@@ -1,0 +1,239 @@
+"""`gossamer new` in a copy of the project: what it writes, what it leaves alone, and what it refuses.
+
+Each test runs once for each language that has a template.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from harness.checkout import copy_checkout, write
+
+ROOT = Path(__file__).parents[2]
+LANGUAGES = sorted(path.parent.name for path in ROOT.glob("kits/*/template"))
+FOUR = "shop/parcels/v1/parcels.proto"
+FOUR_SHAPES = """\
+// Where parcels are.
+syntax = "proto3";
+
+package shop.parcels.v1;
+
+// Follows parcels. It is asked by people.
+service ParcelsService {
+  // Gets one.
+  rpc GetParcel(GetParcelRequest) returns (GetParcelResponse);
+
+  // Streams where one is.
+  rpc WatchParcel(WatchParcelRequest) returns (stream WatchParcelResponse);
+
+  // Takes what scanners saw.
+  rpc RecordScans(stream RecordScansRequest) returns (RecordScansResponse);
+
+  // Answers each question.
+  rpc Ask(stream AskRequest) returns (stream AskResponse);
+}
+"""
+MORE = "  // Is new.\n  rpc FindSKUs(FindSKUsRequest) returns (FindSKUsResponse);\n}\n"
+
+pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("new")]
+
+
+def messages(*methods: str) -> str:
+    return "".join(
+        f"\n// For {name}.\nmessage {name}{end} {{}}\n" for name in methods for end in ("Request", "Response")
+    )
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    return copy_checkout(tmp_path / "checkout")
+
+
+@pytest.fixture(params=LANGUAGES)
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def run(checkout: Path, *words: str | Path, within: float = 180) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, cwd=checkout, capture_output=True, text=True, timeout=within, check=False)
+
+
+def new(checkout: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return run(checkout, checkout / ".venv/bin/gossamer", "new", *words)
+
+
+def made(checkout: Path, *words: str) -> dict[str, object]:
+    done = new(checkout, *words, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return dict(json.loads(done.stdout))
+
+
+def give_four_shapes(checkout: Path) -> Path:
+    path = checkout / "protos" / FOUR
+    write(path, FOUR_SHAPES + messages("GetParcel", "WatchParcel", "RecordScans", "Ask"))
+    return path
+
+
+def everything(checkout: Path) -> dict[str, tuple[str, int]]:
+    """Give the content and the time of every file of the checkout."""
+    files = (path for path in checkout.rglob("*") if path.is_file() and ".venv" not in path.parts)
+    return {
+        path.relative_to(checkout).as_posix(): (path.read_bytes().hex(), path.stat().st_mtime_ns)
+        for path in files
+        if not {"__pycache__", ".pytest_cache"} & set(path.parts)
+    }
+
+
+def passes_its_own_test(checkout: Path, done: dict[str, object]) -> None:
+    test = done["test"]
+    assert isinstance(test, list)
+    tested = run(checkout, *test)
+    assert tested.returncode == 0, tested.stdout + tested.stderr
+
+
+def test_a_service_without_a_contract_gets_one_that_lints_and_passes_its_own_test(
+    checkout: Path, language: str
+) -> None:
+    done = made(checkout, "loyalty-points", "--language", language)
+    assert done["contract"] == "shop.loyalty_points.v1.LoyaltyPointsService"
+    assert len((checkout / "services/loyalty-points/README.md").read_text().splitlines()) == 5
+    assert run(checkout, ".venv/bin/buf", "lint").stdout == ""
+    assert run(checkout, ".venv/bin/buf", "format", "--diff", "--path", "protos/shop").stdout == ""
+    assert run(checkout, ".venv/bin/python", "codegen/protos.py", "--check").stderr == ""
+    passes_its_own_test(checkout, done)
+
+
+def test_what_is_written_has_the_form_that_lint_asks_for(checkout: Path, language: str) -> None:
+    give_four_shapes(checkout)
+    made(checkout, "parcels", "--language", language)
+    ruff = (".venv/bin/python", "-m", "ruff")
+    assert run(checkout, *ruff, "check", "--quiet", "services").stdout == ""
+    assert run(checkout, *ruff, "format", "--check", "--quiet", "services").stdout == ""
+    assert run(checkout, "gofmt", "-l", "services").stdout == ""
+
+
+def test_a_contract_with_all_four_shapes_passes_the_test_of_its_service(checkout: Path, language: str) -> None:
+    give_four_shapes(checkout)
+    done = made(checkout, "parcels", "--language", language, "--proto", f"protos/{FOUR}")
+    assert 'summary: "Follows parcels."\n' in (checkout / "services/parcels/service.yaml").read_text()
+    passes_its_own_test(checkout, done)
+
+
+def test_a_second_run_changes_nothing(checkout: Path, language: str) -> None:
+    made(checkout, "loyalty", "--language", language)
+    before = everything(checkout)
+    assert made(checkout, "loyalty", "--language", language)["written"] == []
+    assert made(checkout, "loyalty", "--update")["added"] == []
+    assert everything(checkout) == before
+
+
+def test_update_adds_the_method_of_a_new_rpc_and_touches_nothing_else(checkout: Path, language: str) -> None:
+    """What a person wrote stays, byte for byte, also beside the methods; only stubs and one file of methods change."""
+    path = give_four_shapes(checkout)
+    made(checkout, "parcels", "--language", language)
+    for file in (checkout / "services/parcels").rglob("*"):
+        if file.suffix in {".py", ".go"} and "tests" not in file.parts:
+            file.write_text(file.read_text() + "\n" + {".py": "# by hand", ".go": "// by hand"}[file.suffix] + "\n")
+    before = everything(checkout)
+    path.write_text(path.read_text().replace("}\n", MORE, 1) + messages("FindSKUs"))
+    said = new(checkout, "parcels", "--language", language)
+    assert "no method yet for FindSKUs: gossamer new parcels --update" in said.stdout
+    done = made(checkout, "parcels", "--update")
+    assert done["added"] == ["FindSKUs"]
+    after = everything(checkout)
+    changed = {name for name in after if after[name] != before.get(name)} - {f"protos/{FOUR}"}
+    (own,) = [name for name in changed if not name.startswith("gen/")]
+    now = bytes.fromhex(after[own][0]).decode().splitlines()
+    was = bytes.fromhex(before.get(own, ("", 0))[0]).decode().splitlines()
+    added = iter(now)
+    assert all(line in added for line in was), "a line that was there is gone"
+    assert any("FindSKUs" in line for line in now)
+    assert before.keys() - after.keys() == set()
+    passes_its_own_test(checkout, done)
+
+
+def test_update_of_a_service_without_a_place_for_methods_says_what_to_write(checkout: Path) -> None:
+    path = give_four_shapes(checkout)
+    made(checkout, "parcels", "--language", "python")
+    adapter = checkout / "services/parcels/parcels/adapter.py"
+    lines = adapter.read_text().splitlines(keepends=True)
+    adapter.write_text("".join(line for line in lines if "adds methods above this line" not in line))
+    path.write_text(path.read_text().replace("}\n", MORE, 1) + messages("FindSKUs"))
+    done = new(checkout, "parcels", "--update")
+    assert done.returncode == 1
+    assert "parcels has no method for FindSKUs, and no line that says where methods go" in done.stderr
+    assert "shop.parcels.v1.ParcelsService: gossamer new --update adds methods above this line" in done.stderr
+
+
+def test_services_that_were_written_by_hand_lack_nothing(checkout: Path) -> None:
+    for name in ("catalog", "orders"):
+        assert made(checkout, name, "--update")["added"] == []
+
+
+def test_make_new_does_the_same(checkout: Path) -> None:
+    done = run(checkout, "make", "-o", ".venv/ready", "new", "name=loyalty", "language=python")
+    assert "wrote services/loyalty/loyalty/adapter.py" in done.stdout, done.stderr
+
+
+def lacks_go(checkout: Path) -> None:
+    kit = checkout / "kits/go/kit.yaml"
+    kit.write_text(kit.read_text().replace("[go, version]", "[no-such-go, version]"))
+
+
+def breaks_lint(checkout: Path) -> None:
+    path = give_four_shapes(checkout)
+    path.write_text(path.read_text().replace("  // Gets one.\n", ""))
+
+
+def is_no_proto(checkout: Path) -> None:
+    write(checkout / "protos" / FOUR, "syntax = nonsense\n")
+
+
+def has_no_service(checkout: Path) -> None:
+    write(checkout / "protos" / FOUR, '// Nothing.\nsyntax = "proto3";\n\npackage shop.parcels.v1;\n')
+
+
+def has_a_folder(checkout: Path) -> None:
+    write(checkout / "services/parcels/notes.txt", "mine\n")
+
+
+def nothing(checkout: Path) -> None:
+    del checkout
+
+
+@pytest.mark.parametrize(
+    ("words", "prepare", "status", "said"),
+    [
+        ("Loyalty -l go", nothing, 2, "expected a name of 1 to 40 lower-case letters"),
+        ("../x -l go", nothing, 2, "expected a name of 1 to 40 lower-case letters"),
+        ("consul -l go", nothing, 2, "'consul' is a name that the stack uses itself"),
+        ("catalog -l python", nothing, 1, "catalog is there already, in go: choose another name"),
+        ("parcels -l go", has_a_folder, 1, "services/parcels is there already and holds no service.yaml"),
+        ("calendar -l python", nothing, 2, "'calendar' can't be the name of a service in python"),
+        ("vendor -l go", nothing, 2, "'vendor' can't be the name of a service in go"),
+        ("class -l go", nothing, 2, "'class' can't be the package of a contract"),
+        ("loyalty", nothing, 2, "expected --language, one of: go, python"),
+        ("loyalty -l cobol", nothing, 2, "there is no language 'cobol'; there are: go, python"),
+        ("loyalty -l go", lacks_go, 1, "go: go 1.26 or newer is needed and not found"),
+        ("parcels -l go", breaks_lint, 1, f'protos/{FOUR}:8:3:RPC "GetParcel" should have a non-empty comment'),
+        ("parcels -l go", is_no_proto, 1, f"protos/{FOUR}:1:"),
+        ("parcels -l go", has_no_service, 1, "expected one service in"),
+        ("wares -l go --proto protos/shop/catalog/v1/catalog.proto", nothing, 1, "is served by catalog already"),
+        ("wares -l go --proto protos/shop/none.proto", nothing, 1, "expected a .proto file, found none at"),
+        ("mesh -l go --proto protos/gossamer/mesh/v1/mesh.proto", nothing, 1, "must lie in protos/shop/"),
+        ("wares --update", nothing, 2, "there is no service 'wares' to update; there are: catalog, orders"),
+        ("catalog --update -l go", nothing, 2, "expected --update alone"),
+    ],
+)
+def test_what_is_refused_is_told_in_a_line_and_nothing_is_written(
+    checkout: Path, words: str, prepare: Callable[[Path], None], status: int, said: str
+) -> None:
+    prepare(checkout)
+    before = everything(checkout)
+    done = new(checkout, *words.split())
+    assert done.returncode == status, done.stdout + done.stderr
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert everything(checkout) == before
