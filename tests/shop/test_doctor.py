@@ -10,7 +10,7 @@ from harness.stack import GOSSAMER, Stack
 
 from gossamer_mesh.local import ports
 
-NAMES = ["python", "go", "consul", "grpcurl", "postgres", "language go", "language python", "ports"]
+NAMES = ["python", "go", "consul", "grpcurl", "postgres", "valkey", "language go", "language python", "ports"]
 
 
 @pytest.fixture

@@ -1,10 +1,13 @@
 """What becomes of services that don't build, don't start, die, or lack their tools. Their language is the shell."""
 
+import re
 from pathlib import Path
 
 import pytest
 from harness.checkout import give_checkout, write
 from harness.stack import Stack, eventually
+from valkey import Valkey
+from valkey.exceptions import ConnectionError as ValkeyConnectionError
 
 KIT = """\
 language: shell
@@ -76,6 +79,19 @@ def test_a_language_whose_tools_are_missing_is_left_out_and_the_stack_says_so(ch
     done = checkout.run("up")
     assert "sh 2.5 or newer is needed, found 1.0; install a shell" in done.stdout
     assert checkout.processes()["catalog"]["state"] == "skipped"
+
+
+def test_a_service_that_keeps_data_in_valkey_has_a_user_there(checkout: Stack) -> None:
+    write(checkout.root / "services/catalog/service.yaml", f"{SERVICE}stores: [valkey]\n")
+    write(checkout.root / "services/catalog/run", 'echo "told: $VALKEY_URL" >&2; exit 64')
+    done = checkout.run("up", check=False)
+    assert checkout.serves("valkey")
+    [url] = re.findall(r"told: (redis://catalog:\S+)", done.stdout)
+    with Valkey.from_url(url) as connection:
+        assert connection.ping()
+    checkout.run("down")
+    with Valkey.from_url(url) as connection, pytest.raises(ValkeyConnectionError):
+        connection.ping()
 
 
 def test_a_service_that_is_no_longer_declared_is_ended(checkout: Stack) -> None:

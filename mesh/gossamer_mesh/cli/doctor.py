@@ -14,7 +14,7 @@ from rich.text import Text
 from gossamer_mesh.cli import show, stack
 from gossamer_mesh.declare import Workspace, load
 from gossamer_mesh.errors import Problem
-from gossamer_mesh.local import build, client, parts, ports, postgres
+from gossamer_mesh.local import build, client, parts, ports, postgres, valkey
 from gossamer_mesh.local.folder import StateFolder
 
 
@@ -32,7 +32,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSO
     """Check this machine: tools, programs, ports and declarations."""
     root = stack.root()
     workspace = load(root)
-    findings = [_python(), *_programs(), _postgres(), *_languages(workspace), *_ports(workspace)]
+    findings = [_python(), *_programs(), _postgres(), _valkey(), *_languages(workspace), *_ports(workspace)]
     if as_json:
         show.as_json([asdict(each) for each in findings])
     else:
@@ -76,6 +76,15 @@ def _postgres() -> Finding:
         return Finding("postgres", ok=False, found=str(error))
     version = parts.version_of([str(Path(folder) / "postgres"), "--version"]) or ()
     return Finding("postgres", ok=True, found=f"{'.'.join(map(str, version))}  {folder}")
+
+
+def _valkey() -> Finding:
+    try:
+        program = valkey.find_program()
+    except valkey.ValkeyUnusableError as error:
+        return Finding("valkey", ok=False, found=str(error))
+    version = parts.version_of([str(program), "--version"]) or ()
+    return Finding("valkey", ok=True, found=f"{'.'.join(map(str, version))}  {program}")
 
 
 def _languages(workspace: Workspace) -> list[Finding]:

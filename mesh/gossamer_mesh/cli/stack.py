@@ -48,7 +48,7 @@ def address(part: str) -> str:
     """Give where a part of the running stack listens, as host:port (Consul: as a URL).
 
     Args:
-        part: consul, control, otlp_grpc, otlp_http, jaeger or postgres.
+        part: consul, control, otlp_grpc, otlp_http, jaeger, postgres or valkey.
 
     Raises:
         Problem: no stack runs here.

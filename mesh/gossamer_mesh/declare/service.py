@@ -8,9 +8,20 @@ from gossamer_mesh.declare.document import Document
 
 NAME = r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?"
 NAME_SHAPE = "1 to 40 lower-case letters, digits and dashes, beginning with a letter"
-STORES = ("postgres",)
-RESERVED = ("consul", "control", "collector", "supervisor", "postgres", "template0", "template1")
-"""Names that a part of the stack has, in Consul, among the processes or among the databases."""
+STORES = ("postgres", "valkey")
+RESERVED = (
+    "consul",
+    "control",
+    "collector",
+    "supervisor",
+    "postgres",
+    "valkey",
+    "gossamer",
+    "default",
+    "template0",
+    "template1",
+)
+"""Names that a part of the stack has, in Consul, among the processes or in a store."""
 KEYS = ("name", "summary", "language", "contracts", "replicas", "stores", "calls", "edge", "try")
 
 

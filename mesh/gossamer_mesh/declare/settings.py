@@ -16,6 +16,7 @@ PORTS = {
     "otlp_http": 4318,
     "jaeger": 16686,
     "postgres": 15432,
+    "valkey": 16379,
     "instances": 20000,
 }
 HIGHEST = 65535

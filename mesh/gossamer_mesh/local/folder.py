@@ -78,7 +78,8 @@ class StateFolder:
             OSError: something can't be removed.
         """
         self.require_ours()
-        for folder in (self.logs, self.programs, self._run, self.path / "consul", self.path / "postgres"):
+        parts = (self.path / name for name in ("consul", "postgres", "valkey"))
+        for folder in (self.logs, self.programs, self._run, *parts):
             if folder.is_dir():
                 shutil.rmtree(folder)
         for file in (

@@ -12,7 +12,16 @@ from gossamer_mesh.local.leftovers import MARK
 HOST = "127.0.0.1"
 NODE = "gossamer"
 # Set by the stack for each process; what the person's own shell holds of them must not leak in.
-OWN = ("GOSSAMER_", "GRPC_XDS_BOOTSTRAP", "CONSUL_", "OTEL_EXPORTER_OTLP_", "DATABASE_URL", "PG", "PYTHONPATH")
+OWN = (
+    "GOSSAMER_",
+    "GRPC_XDS_BOOTSTRAP",
+    "CONSUL_",
+    "OTEL_EXPORTER_OTLP_",
+    "DATABASE_URL",
+    "VALKEY_URL",
+    "PG",
+    "PYTHONPATH",
+)
 
 
 @dataclass(frozen=True, kw_only=True)

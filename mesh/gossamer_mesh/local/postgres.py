@@ -26,7 +26,6 @@ import importlib.util
 import os
 import pwd
 import re
-import secrets
 import shutil
 import signal
 import stat
@@ -41,6 +40,7 @@ import asyncpg
 import psutil
 
 from gossamer_mesh.local.ended import until_ended
+from gossamer_mesh.local.passwords import password
 from gossamer_mesh.local.postmaster import postmaster
 
 MAJOR = 18
@@ -325,15 +325,7 @@ class Postgres:
         )
 
     def _password(self, role: str) -> str:
-        """Return the role's password; a new one when it has none yet."""
-        file = self.state / "passwords" / role
-        file.parent.mkdir(mode=0o700, exist_ok=True)
-        if not file.exists():
-            new = file.with_name(f".{role}.new")
-            new.touch(mode=0o600)
-            new.write_text(secrets.token_urlsafe(24))
-            new.rename(file)
-        return file.read_text()
+        return password(self.state / "passwords", role)
 
     def _forget_passwords(self) -> None:
         shutil.rmtree(self.state / "passwords", ignore_errors=True)

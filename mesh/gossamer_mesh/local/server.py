@@ -116,7 +116,8 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             "otlp_grpc": supervisor.addresses.otlp_grpc,
             "otlp_http": supervisor.addresses.otlp_http,
             "jaeger": supervisor.addresses.jaeger,
-            "postgres": f"127.0.0.1:{supervisor.postgres.port}",
+            "postgres": f"127.0.0.1:{supervisor.stores.postgres.port}",
+            "valkey": f"127.0.0.1:{supervisor.stores.valkey.port}",
         }
         return pb.Stack(
             name=supervisor.settings.name,

@@ -12,21 +12,19 @@ import contextlib
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from gossamer_mesh.declare import Service, Settings, Workspace, load
+from gossamer_mesh.declare.service import STORES
 from gossamer_mesh.errors import Problem, UnknownName
 from gossamer_mesh.local import build, entries, launch, parts, ports, ready
 from gossamer_mesh.local.build import Recipe
 from gossamer_mesh.local.folder import StateFolder
 from gossamer_mesh.local.launch import HOST, Addresses
-from gossamer_mesh.local.postgres import STOP_SIGNAL as POSTGRES_STOP
-from gossamer_mesh.local.postgres import Postgres, PostgresError
 from gossamer_mesh.local.process import Launch, Plan, Process, Say
+from gossamer_mesh.local.stores import Stores
 
-T = TypeVar("T")
 DEREGISTER_TIMEOUT_S = 2
 LONGEST_BUILD_S = 3600
 STARTS_WITHIN_S = 60.0
@@ -79,7 +77,7 @@ class Supervisor:
             otlp_http=f"{HOST}:{chosen['otlp_http']}",
             jaeger=f"{HOST}:{chosen['jaeger']}",
         )
-        self.postgres = Postgres(state=folder.path / "postgres", port=chosen["postgres"])
+        self.stores = Stores(folder.path, chosen)
 
     @property
     def processes(self) -> list[Process]:
@@ -178,7 +176,7 @@ class Supervisor:
         async with self._changing:
             for wave in self._waves():
                 await asyncio.gather(*(process.stop() for process in wave))
-            await asyncio.gather(*(self.parts[name].stop() for name in ("control", "postgres") if name in self.parts))
+            await asyncio.gather(*(self.parts[name].stop() for name in ("control", *STORES) if name in self.parts))
             await asyncio.gather(*(process.stop() for process in self.parts.values()))
         self._reserved.close()
 
@@ -226,8 +224,10 @@ class Supervisor:
             self.parts["collector"] = self._process(
                 self._part("collector", lambda: launch.collector(store, self.addresses), self.addresses.otlp_grpc)
             )
-        if "postgres" not in self.parts and any("postgres" in each.stores for each in workspace.services.values()):
-            self.parts["postgres"] = self._process(self._postgres())
+        wanted = {store for service in workspace.services.values() for store in service.stores}
+        for name in STORES:
+            if name in wanted and name not in self.parts:
+                self.parts[name] = self._process(self.stores.plan(name))
         for process in self.parts.values():
             process.start()
 
@@ -281,27 +281,6 @@ class Supervisor:
             )  # of agent.hcl: it comes after the leader
 
         return Plan(name="consul", build=bring, launch=give, ready=has_leader)
-
-    def _postgres(self) -> Plan:
-        async def prepare(say: Say) -> None:
-            say("making the data folder")
-            await _translated(self.postgres.prepare())
-
-        async def give() -> Launch:
-            await _translated(self.postgres.prepare())  # again: what a crash left would keep it from starting
-            options = self.postgres.process_options
-            return Launch(
-                argv=self.postgres.command,
-                environment={**launch.plain(self.folder.path, {}), **options["env"]},
-                folder=Path(options["cwd"]),
-                address=f"{HOST}:{self.postgres.port}",
-            )
-
-        async def answers(_: str) -> None:
-            while not await _translated(self.postgres.ready()):
-                await asyncio.sleep(ready.PAUSE_S)
-
-        return Plan(name="postgres", build=prepare, launch=give, ready=answers, stop_signal=POSTGRES_STOP)
 
     # -- services
 
@@ -436,19 +415,16 @@ class Supervisor:
             environment = {
                 **launch.plain(self.folder.path),
                 **recipe.environment(),
+                **await self.stores.variables(service),
                 **launch.instance(
                     *(self.settings.name, service.name, name, address, self.addresses),
                     by_kit=recipe.kit.retries,
                     version=self._versions.get(name, ""),
                 ),
             }
-            if "postgres" in service.stores:
-                environment["DATABASE_URL"] = await _translated(self.postgres.ensure_database(service.name))
             return Launch(argv=recipe.fill(recipe.kit.run), environment=environment, folder=self.root, address=address)
 
-        needs = [self.parts[part] for part in ("consul", "control") if part in self.parts]
-        if "postgres" in service.stores:
-            needs.append(self.parts["postgres"])
+        needs = [self.parts[part] for part in ("consul", "control", *service.stores) if part in self.parts]
         return Plan(
             name=name,
             service=service.name,
@@ -503,14 +479,6 @@ class Supervisor:
 def _number(name: str) -> tuple[str, int]:
     stem, _, number = name.rpartition("-")
     return (stem, int(number)) if number.isdigit() else (name, 0)
-
-
-async def _translated(awaitable: Awaitable[T]) -> T:
-    """Turn what PostgreSQL's module raises into the package's own error."""
-    try:
-        return await awaitable
-    except PostgresError as error:
-        raise Problem(f"postgres: {error}") from error
 
 
 async def _never() -> Launch:

@@ -85,7 +85,7 @@ def test_an_unknown_key_names_the_one_that_was_meant(root: Path) -> None:
         ("replicas: -1", "'replicas' must be a whole number from 0 to 50, found -1"),
         ("edge: 1", "'edge' must be true or false, found 1"),
         ("calls: orders", "'calls' must be a list of texts such as [a, b], found 'orders'"),
-        ("stores: [mongodb]", "unknown store 'mongodb'; known stores: postgres"),
+        ("stores: [mongodb]", "unknown store 'mongodb'; known stores: postgres, valkey"),
         ("stores: [postgres, postgres]", "'postgres' stands in 'stores' twice"),
         ("try: [{method: 1}]", "each of 'try' must hold method and json as texts, found {'method': 1}"),
         ("try: 5", "'try' must be a list, found 5"),
