@@ -35,7 +35,7 @@ def main() -> int:
             stack.up()
             for number in range(RUNS + 1):
                 for language in languages:
-                    took = measured(stack, f"new-{language}-{number}x", language)
+                    took = measured(stack, f"loyalty-{language}-{number}", language)
                     if number:  # the first one warms
                         found[language].append(took)
     results = [figure for language, runs in found.items() for figure in shown(language, runs)]

@@ -96,9 +96,9 @@ def passes_its_own_test(checkout: Path, done: dict[str, object]) -> None:
 def test_a_service_without_a_contract_gets_one_that_lints_and_passes_its_own_test(
     checkout: Path, language: str
 ) -> None:
-    done = made(checkout, "loyalty-points", "--language", language)
-    assert done["contract"] == "shop.loyalty_points.v1.LoyaltyPointsService"
-    assert len((checkout / "services/loyalty-points/README.md").read_text().splitlines()) == 5
+    done = made(checkout, "loyalty-7up", "--language", language)
+    assert done["contract"] == "shop.loyalty_7up.v1.Loyalty7UpService"
+    assert len((checkout / "services/loyalty-7up/README.md").read_text().splitlines()) == 5
     assert run(checkout, ".venv/bin/buf", "lint").stdout == ""
     assert run(checkout, ".venv/bin/buf", "format", "--diff", "--path", "protos/shop").stdout == ""
     assert run(checkout, ".venv/bin/python", "codegen/protos.py", "--check").stderr == ""
@@ -199,6 +199,11 @@ def has_a_folder(checkout: Path) -> None:
     write(checkout / "services/parcels/notes.txt", "mine\n")
 
 
+def has_a_small_letter_behind_a_digit(checkout: Path) -> None:
+    path = give_four_shapes(checkout)
+    path.write_text(path.read_text().replace("GetParcel", "Get2fa"))
+
+
 def nothing(checkout: Path) -> None:
     del checkout
 
@@ -220,6 +225,12 @@ def nothing(checkout: Path) -> None:
         ("parcels -l go", breaks_lint, 1, f'protos/{FOUR}:8:3:RPC "GetParcel" should have a non-empty comment'),
         ("parcels -l go", is_no_proto, 1, f"protos/{FOUR}:1:"),
         ("parcels -l go", has_no_service, 1, "expected one service in"),
+        (
+            "parcels -l go",
+            has_a_small_letter_behind_a_digit,
+            1,
+            "expected a capital letter behind a digit, found Get2fa",
+        ),
         ("wares -l go --proto protos/shop/catalog/v1/catalog.proto", nothing, 1, "is served by catalog already"),
         ("wares -l go --proto protos/shop/none.proto", nothing, 1, "expected a .proto file, found none at"),
         ("mesh -l go --proto protos/gossamer/mesh/v1/mesh.proto", nothing, 1, "must lie in protos/shop/"),

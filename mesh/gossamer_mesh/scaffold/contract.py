@@ -11,7 +11,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 
 from gossamer_mesh.errors import Problem
 from gossamer_mesh.local import parts
-from gossamer_mesh.scaffold import starter
+from gossamer_mesh.scaffold import names, starter
 
 FOLDER = "protos"
 SERVICES = FileDescriptorProto.SERVICE_FIELD_NUMBER
@@ -117,12 +117,18 @@ def one_of(contracts: tuple[Contract, ...], file: str) -> Contract:
     """
     found = [each for each in contracts if each.file == file]
     if len(found) != 1:
-        names = ", ".join(each.name for each in found) or "none"
-        raise Problem(f"expected one service in {FOLDER}/{file}, found {names}; a service's folder serves one contract")
+        told = ", ".join(each.name for each in found) or "none"
+        raise Problem(f"expected one service in {FOLDER}/{file}, found {told}; a service's folder serves one contract")
     contract = found[0]
     if not contract.methods:
         raise Problem(f"{contract.full_name} has no RPC yet; add one to {FOLDER}/{file}")
     for method in contract.methods:
+        for name in (contract.name, method.name, method.request, method.response):
+            if names.SPELLED_DIFFERENTLY.search(name):
+                raise Problem(
+                    f"expected a capital letter behind a digit, found {name} in {FOLDER}/{file}; languages spell it "
+                    "differently"
+                )
         if "/" in method.request + method.response:
             raise Problem(
                 f"{method.name}: expected the messages of an RPC beside it in {FOLDER}/{file}, found "

@@ -2,6 +2,8 @@
 
 import re
 
+SPELLED_DIFFERENTLY = re.compile(r"(?<=[0-9])[a-z]")
+"""A small letter behind a digit: protoc-gen-go, for one, makes it a capital, and others don't."""
 WORD = re.compile(r"[A-Z]+(?![a-z])[0-9]*|[A-Z]?[a-z0-9]+|[0-9]+")
 
 
@@ -11,8 +13,9 @@ def snake(name: str) -> str:
 
 
 def pascal(name: str) -> str:
-    """Spell a name with every word capitalized: loyalty-points is LoyaltyPoints."""
-    return "".join(word[:1].upper() + word[1:] for word in WORD.findall(name))
+    """Spell a name as every language spells a type: loyalty-points is LoyaltyPoints, and area51b is Area51B."""
+    capitalized = "".join(word[:1].upper() + word[1:] for word in WORD.findall(name))
+    return SPELLED_DIFFERENTLY.sub(lambda found: found[0].upper(), capitalized)
 
 
 def camel(name: str) -> str:

@@ -19,7 +19,9 @@ def test_a_method_is_spelled_as_languages_do(method: str, snake: str, camel: str
     assert (names.snake(method), names.camel(method)) == (snake, camel)
 
 
-@pytest.mark.parametrize(("name", "pascal"), [("loyalty-points", "LoyaltyPoints"), ("a1-2b", "A12b"), ("x", "X")])
+@pytest.mark.parametrize(
+    ("name", "pascal"), [("loyalty-points", "LoyaltyPoints"), ("a1-2b", "A12B"), ("area51b", "Area51B"), ("x", "X")]
+)
 def test_a_service_is_spelled_as_types_are(name: str, pascal: str) -> None:
     assert names.pascal(name) == pascal
 
