@@ -13,6 +13,7 @@ from harness.checkout import copy_checkout, write
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = sorted(path.parent.name for path in ROOT.glob("kits/*/template"))
+KITS = ", ".join(sorted(path.parent.name for path in ROOT.glob("kits/*/kit.yaml")))
 FOUR = "shop/parcels/v1/parcels.proto"
 FOUR_SHAPES = """\
 // Where parcels are.
@@ -219,8 +220,8 @@ def nothing(checkout: Path) -> None:
         ("calendar -l python", nothing, 2, "'calendar' can't be the name of a service in python"),
         ("vendor -l go", nothing, 2, "'vendor' can't be the name of a service in go"),
         ("class -l go", nothing, 2, "'class' can't be the package of a contract"),
-        ("loyalty", nothing, 2, "expected --language, one of: go, python"),
-        ("loyalty -l cobol", nothing, 2, "there is no language 'cobol'; there are: go, python"),
+        ("loyalty", nothing, 2, f"expected --language, one of: {KITS}"),
+        ("loyalty -l cobol", nothing, 2, f"there is no language 'cobol'; there are: {KITS}"),
         ("loyalty -l go", lacks_go, 1, "go: go 1.26 or newer is needed and not found"),
         ("parcels -l go", breaks_lint, 1, f'protos/{FOUR}:8:3:RPC "GetParcel" should have a non-empty comment'),
         ("parcels -l go", is_no_proto, 1, f"protos/{FOUR}:1:"),
