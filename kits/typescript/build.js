@@ -8,7 +8,7 @@
  * modules stay beside their sources, where Node finds the packages that they import.
  */
 
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -22,5 +22,6 @@ if (!project || !main || !output) {
   process.exit(2);
 }
 const compiler = fileURLToPath(new URL("node_modules/typescript/bin/tsc", ROOT));
-execFileSync(process.execPath, [compiler, "-b", project], { cwd: ROOT, stdio: "inherit" });
+const compiled = spawnSync(process.execPath, [compiler, "-b", project], { cwd: ROOT, stdio: "inherit" });
+if (compiled.status !== 0) process.exit(1);
 writeFileSync(output, `import(${JSON.stringify(new URL(`${project}/${main}`, ROOT).href)});\n`);

@@ -57,4 +57,15 @@ def copy_checkout(root: Path) -> Path:
     gossamer.unlink()
     write(gossamer, f"#!{root}/.venv/bin/python\nfrom gossamer_mesh.cli import main\n\nmain()\n")
     gossamer.chmod(0o755)
+    _link_node_packages(root)
     return root
+
+
+def _link_node_packages(root: Path) -> None:
+    """Give a copy the packages of Node that are installed here, and its own for those of this project."""
+    installed = ROOT / "node_modules"
+    for path in (*installed.glob("[!@]*"), *installed.glob("@*/*")):
+        copy = root / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        inside = path.resolve().is_relative_to(ROOT) and not path.resolve().is_relative_to(installed)
+        copy.symlink_to(root / path.resolve().relative_to(ROOT) if inside else path)
