@@ -4,6 +4,7 @@ import type { DescService } from "@bufbuild/protobuf";
 import { SpanKind } from "@opentelemetry/api";
 
 import { Channel, type Client } from "./client.js";
+import { comeBackSoon } from "./comeback.js";
 import { type Config, configFromEnvironment } from "./config.js";
 import { unassigned } from "./drain.js";
 import { KitError } from "./errors.js";
@@ -38,6 +39,7 @@ export class Kit {
     this.server = new Server(new Side(tracer, incoming, SpanKind.SERVER));
     this.outgoing = new Side(tracer, outgoing, SpanKind.CLIENT);
     this.policies = new Policies(config);
+    comeBackSoon();
   }
 
   /** Aborted by the first SIGTERM or SIGINT: what may take long before `serve` should end then. */
