@@ -38,7 +38,7 @@ service ParcelsService {
 """
 MORE = "  // Is new.\n  rpc FindSKUs(FindSKUsRequest) returns (FindSKUsResponse);\n}\n"
 
-pytestmark = [pytest.mark.timeout(400), pytest.mark.xdist_group("new")]
+pytestmark = [pytest.mark.timeout(700), pytest.mark.xdist_group("new")]
 
 
 def messages(*methods: str) -> str:
@@ -57,7 +57,7 @@ def language(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def run(checkout: Path, *words: str | Path, within: float = 180) -> subprocess.CompletedProcess[str]:
+def run(checkout: Path, *words: str | Path, within: float = 300) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, cwd=checkout, capture_output=True, text=True, timeout=within, check=False)
 
 
