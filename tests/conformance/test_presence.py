@@ -98,14 +98,20 @@ async def _reflect(
         return next(iter([answer async for answer in info(iter([request]), timeout=5)]))
 
 
-async def test_grpcurl_calls_by_reflection_alone(probe: Probe) -> None:
-    method = f"{CONTRACT}/Count"
+@pytest.mark.parametrize(
+    ("method", "request_", "answer"),
+    [
+        (f"{CONTRACT}/Count", '{"to": 2}', b'{"number":1}{"number":2}'),
+        ("grpc.health.v1.Health/Check", "{}", b'{"status":"SERVING"}'),
+    ],
+)
+async def test_grpcurl_calls_by_reflection_alone(probe: Probe, method: str, request_: str, answer: bytes) -> None:
     process = await asyncio.create_subprocess_exec(
-        str(have("grpcurl")), "-plaintext", "-d", '{"to": 2}', probe.address, method, stdout=asyncio.subprocess.PIPE
+        str(have("grpcurl")), "-plaintext", "-d", request_, probe.address, method, stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(20):
         output, _ = await process.communicate()
-    assert b"".join(output.split()) == b'{"number":1}{"number":2}'
+    assert b"".join(output.split()) == answer
 
 
 async def test_consul_knows_the_instance_and_checks_it(probe: Probe, mesh: Mesh) -> None:

@@ -4,28 +4,19 @@
  * Handlers are async functions and generators over protobuf-es messages; grpc-js is given bytes and takes bytes.
  */
 
-import type { MessageInitShape, MessageShape } from "@bufbuild/protobuf";
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescService,
-  fromBinary,
-  type Message,
-  toBinary,
-} from "@bufbuild/protobuf";
+import { create, type DescMethod, fromBinary, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type handleBidiStreamingCall,
   type handleUnaryCall,
-  type Metadata,
   type MethodDefinition,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
   status,
 } from "@grpc/grpc-js";
-import type { BadField } from "./errors.js";
-import { RpcError } from "./errors.js";
+
+import type { CallContext } from "./contract.js";
+import { type BadField, RpcError } from "./errors.js";
 import { Incoming } from "./incoming.js";
 import { log } from "./log.js";
 import { type CallRecord, caller, Method, type Side } from "./recording.js";
@@ -40,46 +31,6 @@ export const MAX_MESSAGE = 4 * 1_024 * 1_024;
  * what is left of them, rounded up to 10 ms.
  */
 const EXPIRED = 20;
-
-/** What a handler is told of a call besides its message. */
-export interface CallContext {
-  readonly metadata: Metadata;
-  /** Milliseconds that are left for the call; Infinity where the caller set no deadline. */
-  readonly remaining: number;
-  /** Aborted when nobody waits for the call any more. */
-  readonly signal: AbortSignal;
-}
-
-type Shape<D extends DescMethod, Kind> = D extends { methodKind: Kind; input: infer I; output: infer O }
-  ? I extends DescMessage
-    ? O extends DescMessage
-      ? { in: MessageShape<I>; out: MessageInitShape<O> }
-      : never
-    : never
-  : never;
-
-/** A method as a service writes it. Streams are async iterables. */
-export type Handler<D extends DescMethod> = D["methodKind"] extends "unary"
-  ? (request: Shape<D, "unary">["in"], call: CallContext) => Promise<Shape<D, "unary">["out"]>
-  : D["methodKind"] extends "server_streaming"
-    ? (
-        request: Shape<D, "server_streaming">["in"],
-        call: CallContext,
-      ) => AsyncIterable<Shape<D, "server_streaming">["out"]>
-    : D["methodKind"] extends "client_streaming"
-      ? (
-          requests: AsyncIterable<Shape<D, "client_streaming">["in"]>,
-          call: CallContext,
-        ) => Promise<Shape<D, "client_streaming">["out"]>
-      : (
-          requests: AsyncIterable<Shape<D, "bidi_streaming">["in"]>,
-          call: CallContext,
-        ) => AsyncIterable<Shape<D, "bidi_streaming">["out"]>;
-
-/** A contract as a service writes it: an object with one method for each of the contract's. */
-export type Handlers<S extends DescService> = {
-  [Name in keyof S["method"]]: S["method"][Name] extends DescMethod ? Handler<S["method"][Name]> : never;
-};
 
 type AnyHandler = (input: unknown, call: CallContext) => Promise<unknown> | AsyncIterable<unknown>;
 type ServerCall = ServerUnaryCall<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;

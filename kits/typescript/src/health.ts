@@ -10,11 +10,13 @@ type Watch = ServerWritableStream<unknown, unknown>;
 
 /** The health of an instance and of each of its contracts, which is the same. */
 export class Health {
-  private readonly health: HealthImplementation;
+  private readonly health = new HealthImplementation();
   private readonly watches = new Set<Watch>();
+  private names: readonly string[] = [""];
 
-  constructor(private readonly contracts: readonly string[]) {
-    this.health = new HealthImplementation();
+  /** Know the contracts; none of them serves yet. */
+  begin(contracts: readonly string[]): void {
+    this.names = ["", ...contracts];
     this.all("NOT_SERVING");
   }
 
@@ -52,6 +54,6 @@ export class Health {
   }
 
   private all(status: Status): void {
-    for (const name of ["", ...this.contracts]) this.health.setStatus(name, status);
+    for (const name of this.names) this.health.setStatus(name, status);
   }
 }

@@ -2,8 +2,8 @@
 
 import { createRequire } from "node:module";
 
-import { type DescFile, type DescService, toBinary } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { type DescFile, type DescService, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type FileDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import type { Server } from "@grpc/grpc-js";
 import { loadSync, type PackageDefinition } from "@grpc/proto-loader";
 import { ReflectionService } from "@grpc/reflection";
@@ -17,8 +17,10 @@ const CONTRACTS = ["grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alp
 export function addReflection(server: Server, contracts: readonly DescService[]): void {
   const files = new Set<DescFile>();
   for (const contract of contracts) gather(contract.file, files);
-  const ours = [...files].map((file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)));
-  const definitions = { ...loaded(), ours: { fileDescriptorProtos: ours } } as unknown as PackageDefinition;
+  const written = [...[...files].map((file) => file.proto), ...ofPackages()].map((file) =>
+    Buffer.from(toBinary(FileDescriptorProtoSchema, file)),
+  );
+  const definitions = { all: { fileDescriptorProtos: written } } as unknown as PackageDefinition;
   const services = [...contracts.map((contract) => contract.typeName), HEALTH, ...CONTRACTS];
   new ReflectionService(definitions, { services }).addToServer(server);
 }
@@ -30,13 +32,28 @@ function gather(file: DescFile, into: Set<DescFile>): void {
   for (const imported of file.dependencies) gather(imported, into);
 }
 
-/** The descriptors of what comes from packages, which ship them as files. */
-function loaded(): PackageDefinition {
-  const folder = createRequire(import.meta.url)
+/** What comes from packages, which ship their contracts as files. */
+function ofPackages(): FileDescriptorProto[] {
+  const root = createRequire(import.meta.url)
     .resolve("@grpc/reflection/package.json")
     .replace("package.json", "");
-  return loadSync([
-    health,
-    ...["v1", "v1alpha"].map((version) => `${folder}build/proto/grpc/reflection/${version}/reflection.proto`),
-  ]);
+  const reflection = ["v1", "v1alpha"].map(
+    (version) => `${root}build/proto/grpc/reflection/${version}/reflection.proto`,
+  );
+  const files = Object.values(loadSync([health, ...reflection])).flatMap(
+    ({ fileDescriptorProtos }) => (Array.isArray(fileDescriptorProtos) ? (fileDescriptorProtos as Buffer[]) : []), // only types have them
+  );
+  return files.map((bytes) => repaired(fromBinary(FileDescriptorProtoSchema, bytes)));
+}
+
+/** protobufjs (7.6) calls the entries of a map otherwise than protoc does, which others take for no descriptor. */
+function repaired(file: FileDescriptorProto): FileDescriptorProto {
+  for (const message of file.messageType) {
+    for (const entry of message.nestedType) {
+      if (!entry.options?.mapEntry || entry.name.endsWith("Entry")) continue;
+      for (const field of message.field) if (field.typeName === entry.name) field.typeName += "Entry";
+      entry.name += "Entry";
+    }
+  }
+  return file;
 }

@@ -8,8 +8,9 @@ import {
   type UntypedServiceImplementation,
 } from "@grpc/grpc-js";
 
+import type { Handlers } from "./contract.js";
 import { BindError } from "./errors.js";
-import { type Handlers, MAX_MESSAGE, wrap } from "./handlers.js";
+import { MAX_MESSAGE, wrap } from "./handlers.js";
 import { Health } from "./health.js";
 import { limit, policePings } from "./http2.js";
 import { type HostPort, joined } from "./parsing.js";
@@ -21,30 +22,26 @@ const MAX_HEADERS = 16 * 1_024;
 
 /** A server that is built before it listens. */
 export class Server {
-  private readonly contracts_: DescService[] = [];
+  readonly health = new Health();
+  private readonly served: DescService[] = [];
   private readonly grpc = new GrpcServer({
     "grpc.max_receive_message_length": MAX_MESSAGE,
     "grpc.max_send_message_length": MAX_MESSAGE,
     "grpc.enable_channelz": 0,
   });
-  private health_ = new Health([]);
 
   constructor(private readonly side: Side) {
     limit(this.grpc, { maxConcurrentStreams: MAX_STREAMS, maxHeaderListSize: MAX_HEADERS });
   }
 
-  get health(): Health {
-    return this.health_;
-  }
-
   /** The names of what is served. */
   get contracts(): string[] {
-    return this.contracts_.map((contract) => contract.typeName);
+    return this.served.map((contract) => contract.typeName);
   }
 
   /** Add a contract. A method without a handler is answered with UNIMPLEMENTED. */
   add<S extends DescService>(contract: S, handlers: Partial<Handlers<S>>): void {
-    this.contracts_.push(contract);
+    this.served.push(contract);
     const definition: Record<string, ServiceDefinition[string]> = {};
     const methods: UntypedServiceImplementation = {};
     for (const method of contract.methods) {
@@ -59,9 +56,9 @@ export class Server {
 
   /** Bind and answer. Gives the port. Rejects with BindError when the address can't be had. */
   async listen({ host, port }: HostPort): Promise<number> {
-    this.health_ = new Health(this.contracts);
-    this.health_.addToServer(this.grpc);
-    addReflection(this.grpc, this.contracts_);
+    this.health.begin(this.contracts);
+    this.health.addToServer(this.grpc);
+    addReflection(this.grpc, this.served);
     const at = joined(host, port);
     const bound = await new Promise<number>((resolve, reject) => {
       this.grpc.bindAsync(at, ServerCredentials.createInsecure(), (error, port) => {
@@ -80,7 +77,7 @@ export class Server {
 
   /** Take no more calls, wait at most `grace` milliseconds for those that run, then cancel them. */
   async stop(grace: number): Promise<void> {
-    this.health_.endWatches();
+    this.health.endWatches();
     let late: NodeJS.Timeout | undefined;
     await Promise.race([
       new Promise<void>((resolve) => this.grpc.tryShutdown(() => resolve())),
