@@ -15,9 +15,9 @@ BIN := .venv/bin
 READY := .venv/ready
 GO := kits/go services bench tests
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
-test-python test-go lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
+test-python test-go languages lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help up down ps doctor new protos test test-python test-go test-typescript lint lint-typescript bench tools packages clean lock
+.PHONY: help up down ps doctor new protos test test-python test-go test-typescript languages lint lint-typescript bench tools packages clean lock
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ test-go: tools
 test-typescript: packages
 	npm test --silent
 
+languages: tools packages ## Run the conformance suite and write its results to docs/languages.md
+	$(BIN)/pytest -n 2 --dist loadgroup tests/conformance
+	PYTHONPATH=tests $(BIN)/python -m conformance.languages
+
 lint: $(READY) lint-typescript ## Every linter, and whether stubs and contracts are what they should be
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
@@ -60,6 +64,7 @@ lint: $(READY) lint-typescript ## Every linter, and whether stubs and contracts 
 	$(BIN)/buf format --diff --exit-code --path protos/gossamer --path protos/shop
 	$(BIN)/buf breaking --against protos/released.binpb --exclude-path protos/vendor/google --exclude-path protos/vendor/buf
 	$(BIN)/python codegen/protos.py --check
+	PYTHONPATH=tests $(BIN)/python -m conformance.languages --check
 	gofmt -l $(GO) | { ! grep . >&2; }
 	go vet ./...
 

@@ -11,6 +11,7 @@ import pytest_asyncio
 from conformance.mesh import Mesh, Probes
 from conformance.otlp import Receiver
 from conformance.programs import build
+from conformance.results import Results, assign
 from harness.consul import Consul
 from harness.control import ControlPlane
 from harness.probe import Language, Probe, languages
@@ -21,11 +22,18 @@ session = pytest_asyncio.fixture(scope="session", loop_scope="session")
 each_test = pytest_asyncio.fixture(loop_scope="session")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Count what the tests say of each language."""
+    config.addinivalue_line("markers", "row(name): the row of docs/kit.md that a test is about")
+    config.pluginmanager.register(Results())
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests of this folder on one loop, which the session's servers and channels live on too."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            assign(item)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

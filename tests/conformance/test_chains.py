@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
@@ -43,10 +44,11 @@ async def test_a_chain_through_every_language_is_one_trace(standing: Standing, r
     chain = await _chain(standing)
     trace, root = secrets.token_hex(16), secrets.token_hex(8)
     request = pb.RelayRequest(services=[probe.service for probe in chain[1:]])
-    sent = [("traceparent", f"00-{trace}-{root}-01")]
+    sent = [("traceparent", f"00-{trace}-{root}-01"), ("tracestate", "vendor=kept")]
     answer = await chain[0].stub.Relay(request, metadata=sent, timeout=10)
     assert [hop.instance for hop in answer.hops] == [probe.instance for probe in chain]
     assert {hop.trace_id for hop in answer.hops} == {trace}
+    assert {hop.metadata["tracestate"] for hop in answer.hops} == {"vendor=kept"}
     spans = await receiver.spans(trace, 2 * len(chain) - 1)
     parent = root
     for place, probe in enumerate(chain, start=1):
@@ -84,6 +86,29 @@ async def test_the_end_of_a_call_reaches_the_last_hop(standing: Standing, mesh: 
             await last.cancelled.wait()
         await call.code()
         await mesh.consul.deregister(last.instance)
+
+
+async def test_a_cancellation_reaches_the_last_hop_within_100_ms(standing: Standing, mesh: Mesh) -> None:
+    """The quickest of five counts, since the machine does other work meanwhile."""
+    chain = await _chain(standing)
+    service = f"last-{secrets.token_hex(3)}"
+    took = []
+    async with Callee() as last:
+        await last.join(mesh, service)
+        request = pb.RelayRequest(services=[*(probe.service for probe in chain[1:]), service])
+        request.last_wait.FromSeconds(60)
+        for _ in range(5):
+            last.entered.clear()
+            last.cancelled.clear()
+            call = chain[0].stub.Relay(request, timeout=60)
+            async with asyncio.timeout(10):
+                await last.entered.wait()
+                begin = time.monotonic()
+                call.cancel()
+                await last.cancelled.wait()
+                took.append(time.monotonic() - begin)
+        await mesh.consul.deregister(last.instance)
+    assert min(took) < 0.1, took
 
 
 async def _chain(standing: Standing) -> list[Probe]:

@@ -13,6 +13,8 @@ from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("deadline")
+
 ROUNDING = 0.02
 """gRPC sends a deadline as what is left of it, rounded up: to 10 ms where that is over a second."""
 

@@ -15,6 +15,8 @@ from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("drain")
+
 RATE = 300.0
 HELD = 0.2
 """Seconds that a call takes which waits: some are always running."""
@@ -146,6 +148,7 @@ async def test_a_drain_that_no_client_waits_for_is_quick(language: Language, pro
 
 
 @pytest.mark.parametrize("retries", [True, False], ids=["with retries", "without"])
+@pytest.mark.row("crash")
 async def test_an_instance_killed_under_load_fails_no_idempotent_call(
     language: Language, probes: Probes, retries: bool
 ) -> None:

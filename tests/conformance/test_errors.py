@@ -11,6 +11,8 @@ from harness.probe import Probe, channel
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("errors")
+
 DOMAIN = "gossamer.probe.v1"
 STACKLESS = {"go"}
 """Languages whose errors have no stack."""
@@ -102,6 +104,7 @@ async def test_after_a_failure_the_instance_goes_on(probe: Probe, mode: int) -> 
     assert (await probe.stub.Fail(pb.FailRequest(), timeout=5)).hop.instance == probe.instance
 
 
+@pytest.mark.row("validate")
 async def test_every_bad_field_of_a_request_is_named(probe: Probe) -> None:
     error = await _failure(probe.stub.Fail(pb.FailRequest(code=99, every=-1, only_instance="x" * 129), timeout=5))
     assert error.code() == grpc.StatusCode.INVALID_ARGUMENT
@@ -109,22 +112,26 @@ async def test_every_bad_field_of_a_request_is_named(probe: Probe) -> None:
     assert _fields(error) == ["code", "every", "only_instance"]
 
 
+@pytest.mark.row("validate")
 async def test_a_bad_field_in_a_list_is_named_with_its_place(probe: Probe) -> None:
     error = await _failure(probe.stub.Relay(pb.RelayRequest(services=["fine", "", "x" * 64]), timeout=5))
     assert _fields(error) == ["services[1]", "services[2]"]
 
 
+@pytest.mark.row("validate")
 async def test_a_bad_request_of_a_server_stream_is_refused(probe: Probe) -> None:
     error = await _failure(probe.stub.Count(pb.CountRequest(to=-1), timeout=5))
     assert (error.code(), _fields(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["to"])
 
 
+@pytest.mark.row("validate")
 async def test_a_bad_message_of_a_client_stream_is_refused(probe: Probe) -> None:
     requests = [pb.SumRequest(number=1), pb.SumRequest(number=1_000_001)]
     error = await _failure(probe.stub.Sum(iter(requests), timeout=5))
     assert (error.code(), _fields(error)) == (grpc.StatusCode.INVALID_ARGUMENT, ["number"])
 
 
+@pytest.mark.row("validate")
 async def test_a_bad_message_ends_a_conversation(probe: Probe) -> None:
     call = probe.stub.Chat(iter([pb.ChatRequest(text="hello"), pb.ChatRequest(text="x" * 1001)]), timeout=5)
     assert (await call.read()).text == "hello"
@@ -133,6 +140,7 @@ async def test_a_bad_message_ends_a_conversation(probe: Probe) -> None:
     assert (caught.value.code(), _fields(caught.value)) == (grpc.StatusCode.INVALID_ARGUMENT, ["text"])
 
 
+@pytest.mark.row("validate")
 async def test_a_good_request_passes(probe: Probe) -> None:
     """The control of the refusals above."""
     assert (await probe.stub.Sum(iter([pb.SumRequest(number=1_000_000)] * 2), timeout=5)).sum == 2_000_000

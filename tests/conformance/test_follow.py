@@ -15,6 +15,8 @@ from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("follow")
+
 CALLS = 240
 SERVICE_WIDE = 3
 AT_ONCE = 2.0

@@ -15,6 +15,8 @@ from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("foreign")
+
 WITHIN = 20.0
 
 

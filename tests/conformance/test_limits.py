@@ -12,6 +12,8 @@ from harness.probe import Probe, channel
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceStub
 
+pytestmark = pytest.mark.row("limits")
+
 MIB = 1024 * 1024
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 SETTINGS, PING, GOAWAY = 4, 6, 7

@@ -19,6 +19,8 @@ from gossamer.mesh.v1 import traffic_pb2
 from gossamer.mesh.v1.traffic_pb2_grpc import TrafficServiceStub
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("policy")
+
 LIMIT = 0.3
 LATE = 0.15
 """Seconds that a call may end after its limit, on a busy machine."""

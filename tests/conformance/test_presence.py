@@ -14,6 +14,8 @@ from harness.probe import Language, Probe, channel
 
 from gossamer_mesh.local.parts import have
 
+pytestmark = pytest.mark.row("health")
+
 CONTRACT = "gossamer.probe.v1.ProbeService"
 SERVED = {
     CONTRACT,
@@ -72,6 +74,7 @@ async def test_a_watch_sees_the_drain_begin_and_is_then_ended(language: Language
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.row("reflection")
 async def test_reflection_lists_all_that_is_served(probe: Probe, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(list_services="")
     answer = await _reflect(probe, version, request)
@@ -79,6 +82,7 @@ async def test_reflection_lists_all_that_is_served(probe: Probe, version: str) -
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
+@pytest.mark.row("reflection")
 async def test_reflection_gives_a_contract_with_all_it_needs(probe: Probe, version: str) -> None:
     request = reflection_pb2.ServerReflectionRequest(file_containing_symbol=CONTRACT)
     answer = await _reflect(probe, version, request)
@@ -105,6 +109,7 @@ async def _reflect(
         ("grpc.health.v1.Health/Check", "{}", b'{"status":"SERVING"}'),
     ],
 )
+@pytest.mark.row("reflection")
 async def test_grpcurl_calls_by_reflection_alone(probe: Probe, method: str, request_: str, answer: bytes) -> None:
     process = await asyncio.create_subprocess_exec(
         str(have("grpcurl")), "-plaintext", "-d", request_, probe.address, method, stdout=asyncio.subprocess.PIPE
@@ -114,6 +119,7 @@ async def test_grpcurl_calls_by_reflection_alone(probe: Probe, method: str, requ
     assert b"".join(output.split()) == answer
 
 
+@pytest.mark.row("join")
 async def test_consul_knows_the_instance_and_checks_it(probe: Probe, mesh: Mesh) -> None:
     [entry] = await mesh.consul.get(f"/v1/health/service/{probe.service}")
     service = entry["Service"]
@@ -125,6 +131,7 @@ async def test_consul_knows_the_instance_and_checks_it(probe: Probe, mesh: Mesh)
     assert (check["Interval"], check["Timeout"]) == ("1s", "1s")
 
 
+@pytest.mark.row("join")
 async def test_consul_is_told_to_remove_an_instance_that_stays_critical_for_a_minute(
     language: Language, probes: Probes
 ) -> None:
@@ -137,12 +144,14 @@ async def test_consul_is_told_to_remove_an_instance_that_stays_critical_for_a_mi
     assert check["status"] == "passing", "it serves already, and a check begins critical otherwise"
 
 
+@pytest.mark.row("join")
 async def test_labels_reach_consul(language: Language, mesh: Mesh, probes: Probes) -> None:
     probe = await probes.start(language, GOSSAMER_VERSION="v2", GOSSAMER_ZONE="z1", GOSSAMER_ADVERTISE="127.0.0.1")
     [entry] = await mesh.consul.get(f"/v1/catalog/service/{probe.service}")
     assert (entry["ServiceMeta"]["version"], entry["ServiceMeta"]["zone"]) == ("v2", "z1")
 
 
+@pytest.mark.row("join")
 async def test_a_stale_registration_of_the_same_instance_is_replaced(
     language: Language, mesh: Mesh, probes: Probes
 ) -> None:
@@ -154,6 +163,7 @@ async def test_a_stale_registration_of_the_same_instance_is_replaced(
     assert f"{entry['ServiceAddress']}:{entry['ServicePort']}" == probe.address
 
 
+@pytest.mark.row("join")
 async def test_an_instance_waits_for_a_consul_that_comes_late(
     language: Language, probes: Probes, tmp_path: Path
 ) -> None:
@@ -163,6 +173,7 @@ async def test_an_instance_waits_for_a_consul_that_comes_late(
         await until(lambda: consul.instances(probe.service), "the instance in Consul", REJOIN_WITHIN)
 
 
+@pytest.mark.row("rejoin")
 async def test_an_emptied_consul_knows_the_instance_again_within_5_seconds(
     language: Language, probes: Probes, tmp_path: Path
 ) -> None:
@@ -174,6 +185,7 @@ async def test_an_emptied_consul_knows_the_instance_again_within_5_seconds(
         assert probe.child.status is None, "without a restart of the instance"
 
 
+@pytest.mark.row("rejoin")
 async def test_without_an_empty_consul_there_is_nothing_to_rejoin(
     language: Language, probes: Probes, tmp_path: Path
 ) -> None:

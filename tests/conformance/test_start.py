@@ -10,6 +10,8 @@ from harness.probe import Language, Probe
 
 from gossamer.probe.v1 import probe_pb2 as pb
 
+pytestmark = pytest.mark.row("config")
+
 
 @pytest.mark.parametrize("bad", rows(BAD), ids=lambda bad: f"{len(bad)} variables")
 async def test_every_bad_variable_is_named_in_one_message(
@@ -62,6 +64,7 @@ async def test_a_port_in_use_is_one_line_that_names_it(language: Language, probe
     assert len(errors.splitlines()) == 1, errors
 
 
+@pytest.mark.row("announce")
 async def test_the_announcement_says_who_serves_what_where(probe: Probe) -> None:
     line = probe.announced
     assert {name: line[name] for name in ("level", "service", "instance", "message", "contracts")} == {
@@ -75,6 +78,7 @@ async def test_the_announcement_says_who_serves_what_where(probe: Probe) -> None
     assert answer.payload == b"found"
 
 
+@pytest.mark.row("announce")
 async def test_every_log_line_is_json_with_who_and_what(probe: Probe) -> None:
     lines = [json.loads(line) for line in probe.child.errors().splitlines()]
     assert lines, "joining is logged"
@@ -83,6 +87,7 @@ async def test_every_log_line_is_json_with_who_and_what(probe: Probe) -> None:
         assert (line["service"], line["instance"]) == (probe.service, probe.instance)
 
 
+@pytest.mark.row("announce")
 async def test_a_log_line_of_a_call_names_its_trace(probe: Probe) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     sent = (("traceparent", f"00-{trace}-b7ad6b7169203331-01"),)

@@ -17,6 +17,8 @@ from harness.probe import Language, Probe, channel
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceStub
 
+pytestmark = pytest.mark.row("trace")
+
 CONTRACT = "gossamer.probe.v1.ProbeService"
 SDK = {"typescript": "nodejs"}
 """Languages that OpenTelemetry calls by the name of what runs them."""
@@ -237,6 +239,7 @@ async def test_a_stream_of_a_handler_is_one_client_span(
     assert (client.attributes["rpc.response.status_code"], client.status) == (code, status)
 
 
+@pytest.mark.row("metrics")
 async def test_durations_of_both_sides_are_measured_in_seconds(
     language: Language, probes: Probes, receiver: Receiver
 ) -> None:
@@ -257,6 +260,7 @@ async def test_durations_of_both_sides_are_measured_in_seconds(
     assert client.attributes["service.peer.name"] == "callee"
 
 
+@pytest.mark.row("metrics")
 async def test_a_failed_call_is_measured_with_its_status(
     language: Language, probes: Probes, receiver: Receiver
 ) -> None:
