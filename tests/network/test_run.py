@@ -1,6 +1,7 @@
 """`gossamer run`: servers on grpc-go and grpcio alone join a mesh, are called by name, and leave without harm."""
 
 import asyncio
+import contextlib
 import itertools
 import os
 import signal
@@ -74,7 +75,11 @@ class Runs:
 
     async def kill(self) -> None:
         for child in self._running:
+            servers = children(child.pid) if child.status is None else []
             await child.end(signal.SIGKILL)
+            for server in servers:  # each leads a session of its own
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(server, signal.SIGKILL)
 
 
 async def until(ask: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
