@@ -91,7 +91,7 @@ lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
 
 clean: $(READY) ## End the stack and remove everything that was made here, data included
 	@$(BIN)/gossamer down --erase
-	rm -rf node_modules kits/typescript/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf node_modules kits/typescript/dist services/*/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A .venv whose Python was upgraded away is made anew.
 ifeq ($(realpath $(BIN)/python),)
