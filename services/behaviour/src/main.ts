@@ -1,14 +1,16 @@
 /** Puts the service together: Valkey from VALKEY_URL, the contract, and the five steps of the kit. */
 
 import { BehaviourService } from "@gossamer/contracts/shop/behaviour/v1/behaviour_pb.js";
-import { log, run } from "@gossamer/kit";
+import { ConfigError, log, run } from "@gossamer/kit";
 
 import { Behaviour } from "./adapter.js";
 import { Store } from "./store.js";
 
 await run(async (kit) => {
   const url = process.env["VALKEY_URL"];
-  if (!url) throw new Error("expected VALKEY_URL as redis://USER:PASSWORD@HOST:PORT/0, found nothing");
+  if (!url) {
+    throw new ConfigError(["VALKEY_URL: expected redis://USER:PASSWORD@HOST:PORT/0, found nothing"]);
+  }
   const store = new Store(url, kit.config.service, (error) => log("warning", `Valkey: ${error.message}`));
   store.open();
   kit.add(BehaviourService, new Behaviour(store, kit.stopped));
