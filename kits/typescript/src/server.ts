@@ -12,7 +12,7 @@ import type { Handlers } from "./contract.js";
 import { BindError } from "./errors.js";
 import { MAX_MESSAGE, wrap } from "./handlers.js";
 import { Health } from "./health.js";
-import { limit, policePings } from "./http2.js";
+import { answerInOnePiece, limit, policePings } from "./http2.js";
 import { type HostPort, joined } from "./parsing.js";
 import type { Side } from "./recording.js";
 import { addReflection } from "./reflection.js";
@@ -24,6 +24,7 @@ const MAX_HEADERS = 16 * 1_024;
 export class Server {
   readonly health = new Health();
   private readonly served: DescService[] = [];
+  private readonly givesOne = new Set<string>(); // paths of methods that answer with one message
   private readonly grpc = new GrpcServer({
     "grpc.max_receive_message_length": MAX_MESSAGE,
     "grpc.max_send_message_length": MAX_MESSAGE,
@@ -49,6 +50,7 @@ export class Server {
       if (!handler) continue;
       const wrapped = wrap(method, handler.bind(handlers), this.side);
       definition[method.name] = wrapped.definition;
+      if (!wrapped.definition.responseStream) this.givesOne.add(wrapped.definition.path);
       methods[method.name] = wrapped.handle;
     }
     this.grpc.addService(definition, methods);
@@ -72,6 +74,7 @@ export class Server {
       });
     });
     policePings(this.grpc);
+    answerInOnePiece(this.grpc, (path) => this.givesOne.has(path));
     return bound;
   }
 
