@@ -13,6 +13,7 @@ from harness.checkout import copy_checkout, write
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = sorted(path.parent.name for path in ROOT.glob("kits/*/template"))
+SERVICES = ", ".join(sorted(path.parent.name for path in ROOT.glob("services/*/service.yaml")))
 KITS = ", ".join(sorted(path.parent.name for path in ROOT.glob("kits/*/kit.yaml")))
 FOUR = "shop/parcels/v1/parcels.proto"
 FOUR_SHAPES = """\
@@ -235,7 +236,7 @@ def nothing(checkout: Path) -> None:
         ("wares -l go --proto protos/shop/catalog/v1/catalog.proto", nothing, 1, "is served by catalog already"),
         ("wares -l go --proto protos/shop/none.proto", nothing, 1, "expected a .proto file, found none at"),
         ("mesh -l go --proto protos/gossamer/mesh/v1/mesh.proto", nothing, 1, "must lie in protos/shop/"),
-        ("wares --update", nothing, 2, "there is no service 'wares' to update; there are: catalog, orders"),
+        ("wares --update", nothing, 2, f"there is no service 'wares' to update; there are: {SERVICES}"),
         ("catalog --update -l go", nothing, 2, "expected --update alone"),
     ],
 )
