@@ -45,6 +45,8 @@ SETTINGS = {
     # logs go to the supervisor
     "daemonize": "no",
     "logfile": "",
+    # a title is written over the environment, by which a stack knows its processes
+    "set-proc-title": "no",
 }
 
 RIGHTS = ("+@all", "-@admin", "-@dangerous", "+info")
