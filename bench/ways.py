@@ -143,7 +143,7 @@ async def shared(folder: Path, program: Path) -> AsyncIterator[Mesh]:
     """Start what all ways share, with services declared as grpc."""
     async with contextlib.AsyncExitStack() as stack:
         consul = await stack.enter_async_context(Consul(folder / "consul"))
-        await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
+        await consul.speak_grpc()
         control = await stack.enter_async_context(ControlPlane(folder / "control", consul.url))
         sink = await asyncio.create_subprocess_exec(folder / "sink", stdout=asyncio.subprocess.PIPE)
         stack.push_async_callback(end, sink)

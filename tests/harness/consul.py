@@ -163,6 +163,10 @@ class Consul:
         """Write a config entry, in place of the one of that name."""
         await self.put("/v1/config", {"Kind": kind, "Name": name, **fields})
 
+    async def speak_grpc(self) -> None:
+        """Say that all services speak gRPC: Consul takes no router or splitter of others."""
+        await self.configure("proxy-defaults", "global", Config={"protocol": "grpc"})
+
     async def erase(self, kind: str, name: str) -> None:
         """Delete a config entry."""
         await self.delete(f"/v1/config/{kind}/{name}")

@@ -8,6 +8,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import grpc
+
+from gossamer.mesh.v1.mesh_pb2 import Client, ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
+
 from .ports import free_ports
 from .process import Child
 
@@ -83,6 +88,12 @@ class ControlPlane:
     def bootstrap(self, node: str = "test/client/1", zone: str = "local", *, by_kit: bool = False) -> str:
         """Make the bootstrap of a client, for GRPC_XDS_BOOTSTRAP_CONFIG."""
         return bootstrap(self.address, node, zone, by_kit=by_kit)
+
+
+async def followers(address: str) -> list[Client]:
+    """Give the clients that the control plane at that address sees."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        return list((await MeshServiceStub(channel).ListClients(ListClientsRequest(), timeout=5)).clients)
 
 
 def bootstrap(address: str, node: str = "test/client/1", zone: str = "local", *, by_kit: bool = False) -> str:

@@ -11,12 +11,12 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 
 from gossamer.mesh.v1.mesh_pb2 import Client as Follower
-from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, GetStatusResponse, ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, GetStatusResponse
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 
 from .client import Client
 from .consul import Consul
-from .control import PROGRAM, ControlPlane
+from .control import PROGRAM, ControlPlane, followers
 from .instance import CONTRACT, Instance
 
 
@@ -34,8 +34,8 @@ class Mesh:
 
     async def write(self, *entries: dict[str, Any]) -> None:
         """Write config entries, of services that all speak gRPC."""
-        protocol = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
-        for entry in (protocol, *entries):
+        await self.consul.speak_grpc()
+        for entry in entries:
             await self.consul.put("/v1/config", entry)
 
     async def status(self) -> GetStatusResponse:
@@ -45,8 +45,7 @@ class Mesh:
 
     async def followers(self) -> list[Follower]:
         """The clients that the control plane sees."""
-        async with grpc.aio.insecure_channel(self.control.address) as channel:
-            return list((await MeshServiceStub(channel).ListClients(ListClientsRequest(), timeout=5)).clients)
+        return await followers(self.control.address)
 
     async def until(self, condition: Callable[[GetStatusResponse], Any], what: str, within: float = 15.0) -> None:
         """Wait until the control plane says so of itself."""

@@ -15,6 +15,7 @@ from typing import Self
 from gossamer_mesh.local.valkey import ENVIRONMENT, Valkey
 
 from .ports import free_ports
+from .process import Child
 
 WITHIN = 30.0
 """Seconds until it must answer."""
@@ -26,7 +27,7 @@ class ValkeyServer:
     def __init__(self, folder: Path) -> None:
         self.valkey = Valkey(state=folder / "valkey", port=free_ports(1)[0])
         self.log = folder / "valkey.log"
-        self._process: asyncio.subprocess.Process | None = None
+        self._child: Child | None = None
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -40,19 +41,14 @@ class ValkeyServer:
     async def start(self) -> None:
         """Start it, on the data it had before, and wait until it answers."""
         await self.valkey.prepare()
-        with self.log.open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *self.valkey.command, env=ENVIRONMENT, stdout=log, stderr=log
-            )
+        self._child = await Child.start(*self.valkey.command, log=self.log, environment=ENVIRONMENT, announces=False)
         async with asyncio.timeout(WITHIN):
             while not await self.valkey.ready():
-                said = f"Valkey ended instead of answering:\n{self.log.read_text()[-2000:]}"
-                assert self._process.returncode is None, said
+                said = f"Valkey ended instead of answering:\n{self._child.errors()[-2000:]}"
+                assert self._child.status is None, said
                 await asyncio.sleep(0.02)
 
     async def kill(self, number: signal.Signals = signal.SIGKILL) -> int:
         """End it, and give its status."""
-        assert self._process
-        if self._process.returncode is None:
-            self._process.send_signal(number)
-        return await self._process.wait()
+        assert self._child
+        return await self._child.end(number)

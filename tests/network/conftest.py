@@ -23,7 +23,7 @@ def programs(tmp_path_factory) -> dict[str, Program]:
 async def consul(tmp_path_factory):
     """A Consul whose services all speak gRPC."""
     async with Consul(tmp_path_factory.mktemp("consul"), limits={"http_max_conns_per_client": 1000}) as consul:
-        await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
+        await consul.speak_grpc()
         yield consul
 
 

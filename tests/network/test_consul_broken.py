@@ -27,7 +27,7 @@ SLOW = 1.0
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def consul(tmp_path_factory):
     async with Consul(tmp_path_factory.mktemp("consul")) as consul:
-        await consul.configure("proxy-defaults", "global", Config={"protocol": "grpc"})
+        await consul.speak_grpc()
         yield consul
 
 
@@ -207,7 +207,7 @@ async def test_an_entry_that_is_nested_deeper_than_python_reads_stops_nothing(tm
 async def test_good_changes_land_in_time_while_bad_ones_are_written_all_the_time(tmp_path):
     """Ten a second, of every kind that Consul takes, over forty names; each names a chain, a filter or a value."""
     async with Consul(tmp_path) as consul, watching(consul.url) as told:
-        await consul.configure("proxy-defaults", "global", Config={"protocol": "grpc"})
+        await consul.speak_grpc()
         writing = asyncio.create_task(write_badly(consul))
         await told.until(lambda mesh: len(mesh.entries.broken_chains) > 10 and len(mesh.entries.broken_filters) > 10)
         took = [await lands(consul, told, f"good-{number}", within=15) for number in range(20)]

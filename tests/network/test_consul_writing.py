@@ -11,7 +11,6 @@ from gossamer_mesh.discovery import SourceError
 from gossamer_mesh.local.parts import have
 
 ROUTER = {"Routes": [{"Match": {"HTTP": {"PathPrefix": "/shop."}}, "Destination": {"RequestTimeout": "2s"}}]}
-GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 
 
 @pytest.fixture
@@ -23,7 +22,7 @@ async def writer(consul):
 @pytest.fixture
 async def consul(tmp_path):
     async with Consul(tmp_path) as consul:
-        await consul.put("/v1/config", GRPC)
+        await consul.speak_grpc()
         yield consul
 
 

@@ -11,8 +11,6 @@ from gossamer_mesh.errors import Problem
 from gossamer_mesh.local.entries import bring, same
 from gossamer_mesh.local.parts import have
 
-GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
-
 
 def entry(kind, **body):
     return Entry(file=f"consul/entries/{kind}.json", name=f"{kind}/shop", body={"Kind": kind, "Name": "shop", **body})
@@ -29,7 +27,7 @@ FAULTS = Entry(file="consul/gossamer/faults/shop.json", name="gossamer/faults/sh
 @pytest.fixture
 async def consul(tmp_path):
     async with Consul(tmp_path / "consul") as consul:
-        await consul.put("/v1/config", GRPC)
+        await consul.speak_grpc()
         yield consul
 
 

@@ -12,9 +12,9 @@ import grpc
 import pytest
 from envoy.config.endpoint.v3.endpoint_pb2 import ClusterLoadAssignment
 from harness.ads import ASSIGNMENT, CLUSTER, LISTENER, ROUTES, Stream
-from harness.control import NAIVE, PROGRAM, ControlPlane
+from harness.control import NAIVE, PROGRAM, ControlPlane, followers
 
-from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, ListClientsRequest
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer_mesh.local.memory import held
 
@@ -46,9 +46,7 @@ class Plane:
         return held(self.control.pid)
 
     async def client(self, node):
-        async with grpc.aio.insecure_channel(self.address) as channel:
-            clients = (await MeshServiceStub(channel).ListClients(ListClientsRequest(), timeout=5)).clients
-        (found,) = (client for client in clients if client.node_id == node)
+        (found,) = (client for client in await followers(self.address) if client.node_id == node)
         return found
 
     async def answers(self, task):

@@ -63,7 +63,7 @@ async def mesh(tmp_path_factory, programs):
     async with contextlib.AsyncExitStack() as stack:
         enter = stack.enter_async_context
         consul = await enter(Consul(folder / "consul", limits={"http_max_conns_per_client": 1000}))
-        await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
+        await consul.speak_grpc()
         control = await enter(ControlPlane(folder / "control", consul.url, "--second-look", "0"))
         answerers = [await enter(Answerer(name)) for letter in LETTERS for name in names(letter)]
         clients = {

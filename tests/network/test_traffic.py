@@ -96,7 +96,7 @@ async def test_consul_that_comes_back_empty_has_no_traffic_written(tmp_path, ins
         ControlPlane(tmp_path / "control", consul.url, "--second-look", "1") as control,
         Client(control.bootstrap(), tmp_path / "client.log") as client,
     ):
-        await consul.put("/v1/config", {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}})
+        await consul.speak_grpc()
         scenario = Scenario(consul, control.address, client, "gone", "python")
         await scenario.register(*instances[:2])
         await scenario.resolve(DefaultSubset="a")

@@ -28,7 +28,6 @@ from gossamer_mesh.local.parts import have
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-GRPC = {"Kind": "proxy-defaults", "Name": "global", "Config": {"protocol": "grpc"}}
 WITHIN = 20.0
 ABORT = pb.Fault(abort_status="PERMISSION_DENIED", abort_percent=100)
 
@@ -36,7 +35,7 @@ ABORT = pb.Fault(abort_status="PERMISSION_DENIED", abort_percent=100)
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def consul(tmp_path_factory):
     async with Consul(tmp_path_factory.mktemp("consul")) as consul:
-        await consul.put("/v1/config", GRPC)
+        await consul.speak_grpc()
         yield consul
 
 

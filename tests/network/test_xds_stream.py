@@ -11,11 +11,11 @@ from envoy.service.discovery.v3.ads_pb2_grpc import AggregatedDiscoveryServiceSt
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 from harness.ads import ASSIGNMENT, CLUSTER, LISTENER, ROUTES, Stream
 from harness.client import Client
-from harness.control import CONTRACTS, bootstrap
+from harness.control import CONTRACTS, bootstrap, followers
 from harness.instance import CONTRACT
 
 import gossamer_mesh.control.plane
-from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, ListClientsRequest, ListServicesRequest
+from gossamer.mesh.v1.mesh_pb2 import GetStatusRequest, ListServicesRequest
 from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer_mesh.control.plane import OPTIONS, ControlPlane
 from gossamer_mesh.control.settings import Settings
@@ -57,11 +57,6 @@ def ports(response):
     (packed,) = response.resources
     assignment = ClusterLoadAssignment.FromString(packed.value)
     return [m.endpoint.address.socket_address.port_value for x in assignment.endpoints for m in x.lb_endpoints]
-
-
-async def clients(address):
-    async with grpc.aio.insecure_channel(address) as channel:
-        return (await MeshServiceStub(channel).ListClients(ListClientsRequest(), timeout=5)).clients
 
 
 async def until(condition, within=10.0):
@@ -132,7 +127,7 @@ async def test_nothing_is_answered_before_the_mesh_was_read_and_then_at_once():
 
 
 async def asked(address):
-    found = await clients(address)
+    found = await followers(address)
     return bool(found and found[0].subscriptions)
 
 
@@ -163,7 +158,7 @@ async def test_a_client_that_refuses_is_shown_logged_once_and_not_sent_the_same_
             await stream.refuse(response, "catalog", reason="I don't like it")
 
         async def counted():
-            (client,) = await clients(address)
+            (client,) = await followers(address)
             (subscription,) = client.subscriptions
             return subscription.refusals == 3 and (client.node_id, subscription.refusal, subscription.names) == (
                 "test/refuser/1",
@@ -186,7 +181,7 @@ async def test_a_client_is_listed_with_what_it_accepted_and_gone_when_it_left():
                 await stream.accept(await stream.take(), "catalog")
 
             async def accepted():
-                (client,) = await clients(address)
+                (client,) = await followers(address)
                 versions = [(s.sent_version, s.accepted_version) for s in client.subscriptions]
                 return (
                     (client.node_id, client.user_agent) == ("test/raw/7", "raw 1")
@@ -198,7 +193,7 @@ async def test_a_client_is_listed_with_what_it_accepted_and_gone_when_it_left():
             await until(accepted)
 
         async def gone():
-            return not await clients(address)
+            return not await followers(address)
 
         await until(gone)
 
@@ -226,7 +221,7 @@ async def test_an_idle_mesh_sends_nothing():
             await stream.accept(await stream.take(), "catalog")
         for port in range(3, 20):
             put(source, "orders", [port])
-            await clients(address)  # so that the stream has its turn, and changes don't become one
+            await followers(address)  # so that the stream has its turn, and changes don't become one
             put(source, "catalog", [1])
         put(source, "catalog", [99])
         response = await stream.take()
@@ -288,10 +283,10 @@ async def test_a_client_that_closes_its_side_ends_the_stream_well():
 
 async def test_a_client_that_answers_no_pings_is_gone_and_control_without_pings_it_stays(tmp_path, monkeypatch):
     async def followed(plane):
-        return len(await clients(plane)) == 1
+        return len(await followers(plane)) == 1
 
     async def gone():
-        return not await clients(pinging)
+        return not await followers(pinging)
 
     async with contextlib.AsyncExitStack() as stack:
         quiet, _ = await stack.enter_async_context(serving(catalog=[1]))

@@ -18,13 +18,15 @@ import secrets
 import sys
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.unknown_fields import UnknownFieldSet
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _CONTENT, _FILE = "GRPC_XDS_BOOTSTRAP_CONFIG", "GRPC_XDS_BOOTSTRAP"
 _VERSION_INFO = 1
@@ -42,16 +44,16 @@ _OPTIONS = [
 class Comeback:
     """Has gRPC's core reach the control plane through this process, from `start` to `close`."""
 
-    def __init__(self, control: str) -> None:
-        """`control` is host:port of the control plane, as in the bootstrap that gRPC finds in the environment."""
+    def __init__(self, control: str, bootstrap: Mapping[str, Any]) -> None:
+        """`control` is host:port of the control plane, and `bootstrap` what gRPC finds in the environment."""
         self._control = control
+        self._bootstrap = bootstrap
         self._before: dict[str, str] = {}
         self._cleanup = AsyncExitStack()
 
     async def start(self) -> None:
         """Have channels that are opened from now on follow the mesh through here, if they would do so in plaintext."""
-        bootstrap = await asyncio.to_thread(_bootstrap)
-        server = bootstrap.get("xds_servers", [{}])[0]
+        server = self._bootstrap["xds_servers"][0]
         if [each["type"] for each in server.get("channel_creds", ())] != ["insecure"]:
             return
         control = await self._cleanup.enter_async_context(grpc.aio.insecure_channel(self._control, _OPTIONS))
@@ -61,7 +63,7 @@ class Comeback:
         await here.start()
         self._cleanup.push_async_callback(here.stop, None)
         self._before = {name: os.environ.pop(name) for name in (_CONTENT, _FILE) if name in os.environ}
-        os.environ[_CONTENT] = json.dumps({**bootstrap, "xds_servers": [{**server, "server_uri": address}]})
+        os.environ[_CONTENT] = json.dumps({**self._bootstrap, "xds_servers": [{**server, "server_uri": address}]})
         self._cleanup.callback(self._restore)
 
     async def close(self) -> None:
@@ -107,13 +109,6 @@ class _Passing(grpc.GenericRpcHandler):
         finally:
             asking.cancel()
             call.cancel()
-
-
-def _bootstrap() -> dict[str, Any]:
-    """Read the bootstrap that gRPC would: a file wins over text (gRFC A27)."""
-    if file := os.environ.get(_FILE):
-        return json.loads(Path(file).read_text())  # type: ignore[no-any-return]
-    return json.loads(os.environ.get(_CONTENT) or "{}")  # type: ignore[no-any-return]
 
 
 async def _ask(first: Any, context: grpc.aio.ServicerContext[bytes, bytes], call: Any) -> None:

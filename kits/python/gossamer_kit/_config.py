@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from gossamer_kit._errors import ConfigError
@@ -49,8 +49,10 @@ class Config:
     """GOSSAMER_DRAIN: most seconds for a drain."""
     static: Mapping[str, tuple[str, ...]] | None = None
     """GOSSAMER_DISCOVERY: addresses by service for `static:...`; None follows the control plane by xDS."""
+    bootstrap: Mapping[str, Any] | None = field(default=None, repr=False)
+    """GRPC_XDS_BOOTSTRAP or GRPC_XDS_BOOTSTRAP_CONFIG, which gRPC itself reads too."""
     control: str | None = None
-    """host:port of the control plane, out of GRPC_XDS_BOOTSTRAP or GRPC_XDS_BOOTSTRAP_CONFIG."""
+    """host:port of the control plane, out of the bootstrap."""
     carries_retries: bool = False
     """Whether calls are tried again here: the bootstrap's node says so (metadata "gossamer.retries" = "kit"), so that
     gRPC itself is not told to."""
@@ -89,7 +91,7 @@ class _Reader:
         listen = self._get("GOSSAMER_LISTEN", _listen, ("127.0.0.1", 0))
         static = self._get("GOSSAMER_DISCOVERY", _discovery, None)
         follow, ratio = self._sampling()
-        control, carries_retries = (None, False) if static is not None else self._control()
+        bootstrap, control, carries_retries = (None, None, False) if static is not None else self._bootstrap()
         config = Config(
             service=service,
             instance=self._get("GOSSAMER_INSTANCE", _label, f"{service}-{secrets.token_hex(4)}"),
@@ -100,6 +102,7 @@ class _Reader:
             deadline=self._get("GOSSAMER_DEADLINE", _duration, 5.0),
             drain=self._get("GOSSAMER_DRAIN", _duration, 20.0),
             static=static,
+            bootstrap=bootstrap,
             control=control,
             carries_retries=carries_retries,
             consul=self._get("CONSUL_HTTP_ADDR", _url, "http://127.0.0.1:8500" if static is None else None),
@@ -131,8 +134,8 @@ class _Reader:
         share = self._get("OTEL_TRACES_SAMPLER_ARG", _share, 1.0) if sampler.endswith("traceidratio") else 1.0
         return sampler.startswith("parentbased_"), 0.0 if sampler.endswith("always_off") else share
 
-    def _control(self) -> tuple[str | None, bool]:
-        """Find the control plane where gRPC itself does, and whether gRPC is told of retries.
+    def _bootstrap(self) -> tuple[Mapping[str, Any] | None, str | None, bool]:
+        """Read the bootstrap where gRPC itself does; in it, where the control plane is, and who is told of retries.
 
         A file wins over text (gRFC A27).
         """
@@ -143,14 +146,14 @@ class _Reader:
                 "GRPC_XDS_BOOTSTRAP_CONFIG: expected gRPC's xDS bootstrap, found nothing; "
                 "set it, or set GOSSAMER_DISCOVERY=static:... to do without a control plane"
             )
-            return None, False
+            return None, None, False
         try:
             bootstrap = json.loads(Path(text).read_text() if name == "GRPC_XDS_BOOTSTRAP" else text)
             control = str(bootstrap["xds_servers"][0]["server_uri"]).removeprefix("http://")
-            return control, bootstrap.get("node", {}).get("metadata", {}).get("gossamer.retries") == "kit"
+            return bootstrap, control, bootstrap.get("node", {}).get("metadata", {}).get("gossamer.retries") == "kit"
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             self._problems.append(f"{name}: expected JSON with xds_servers[0].server_uri, found {text!r} ({error})")
-            return None, False
+            return None, None, False
 
 
 def _service_name(text: str) -> str:

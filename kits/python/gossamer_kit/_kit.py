@@ -52,7 +52,7 @@ class Kit:
         self._outgoing = Recorder(spans, outgoing, server=False)
         self._server = Server(Recorder(spans, incoming, server=True))
         self._policies = Policies(config)
-        self._comeback = None if config.control is None else Comeback(config.control)
+        self._comeback = Comeback(config.control, config.bootstrap) if config.control and config.bootstrap else None
         self._channels: dict[str, Channel] = {}
         self._registration: Registration | None = None
         self._port = 0

@@ -11,11 +11,9 @@ from typing import Any
 
 import grpc
 import pytest
-from harness.control import ControlPlane
+from harness.control import ControlPlane, followers
 from harness.instance import Instance
 
-from gossamer.mesh.v1.mesh_pb2 import ListClientsRequest
-from gossamer.mesh.v1.mesh_pb2_grpc import MeshServiceStub
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceStub
 from gossamer_kit import Config, Kit
@@ -54,9 +52,7 @@ def configured(monkeypatch) -> Any:
 
 async def clients(control: ControlPlane) -> set[str]:
     """Give the nodes that follow the mesh."""
-    async with grpc.aio.insecure_channel(control.address) as channel:
-        listed = await MeshServiceStub(channel).ListClients(ListClientsRequest(), timeout=WITHIN)
-        return {each.node_id for each in listed.clients}
+    return {each.node_id for each in await followers(control.address)}
 
 
 async def echoed(stub: Any) -> grpc.StatusCode:
@@ -77,7 +73,7 @@ async def test_a_service_that_was_never_called_before_fails_at_once_while_there_
 
 async def test_the_control_plane_sees_the_client_as_it_is(configured, control, shop) -> None:
     async with Kit(configured(control.bootstrap("test/web/7"))) as kit:
-        await echoed(kit.client(ProbeServiceStub, shop))
+        assert await echoed(kit.client(ProbeServiceStub, shop)) == grpc.StatusCode.OK
         assert await clients(control) == {"test/web/7"}
     async with asyncio.timeout(WITHIN):
         while await clients(control):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gossamer_mesh.declare.service import STORES
 from gossamer_mesh.errors import Problem
 
 LONGEST_SOCKET = 103  # bytes; the system with the shortest limit takes no more
@@ -78,7 +79,7 @@ class StateFolder:
             OSError: something can't be removed.
         """
         self.require_ours()
-        parts = (self.path / name for name in ("consul", "postgres", "valkey"))
+        parts = (self.path / name for name in ("consul", *STORES))
         for folder in (self.logs, self.programs, self._run, *parts):
             if folder.is_dir():
                 shutil.rmtree(folder)

@@ -1,7 +1,14 @@
-"""The passwords of a store's users: files that only the stack's user can read, made when they are first needed."""
+"""A store's users: what they can be called, and their passwords.
 
+Those are files that only the stack's user can read, made when they are first needed.
+"""
+
+import re
 import secrets
 from pathlib import Path
+
+USER = re.compile(r"[a-z][a-z0-9-]{0,62}")
+"""The name of a service's user: the service's own."""
 
 
 def password(folder: Path, name: str) -> str:

@@ -40,7 +40,7 @@ import asyncpg
 import psutil
 
 from gossamer_mesh.local.ended import until_ended
-from gossamer_mesh.local.passwords import password
+from gossamer_mesh.local.passwords import USER, password
 from gossamer_mesh.local.postmaster import postmaster
 
 MAJOR = 18
@@ -89,7 +89,6 @@ os.setuid(int(sys.argv[1]))
 os.execv(sys.argv[3], sys.argv[3:])
 """
 
-_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _POLL = 0.05
 
 
@@ -175,7 +174,7 @@ class Postgres:
         Both are named as the service is. Changes nothing that is there, except that the role's password becomes the
         one of the state folder again. Raises PostgresError for a name that is not a service's.
         """
-        if not _SERVICE.fullmatch(service) or service == SUPERUSER:
+        if not USER.fullmatch(service) or service == SUPERUSER:
             raise PostgresError(f"expected the name of a service (a-z, 0-9, -), found {service!r}")
         password = self._password(service)
         async with self._administration:

@@ -116,8 +116,7 @@ class StackService(stack_pb2_grpc.StackServiceServicer):
             "otlp_grpc": supervisor.addresses.otlp_grpc,
             "otlp_http": supervisor.addresses.otlp_http,
             "jaeger": supervisor.addresses.jaeger,
-            "postgres": f"127.0.0.1:{supervisor.stores.postgres.port}",
-            "valkey": f"127.0.0.1:{supervisor.stores.valkey.port}",
+            **supervisor.stores.addresses,
         }
         return pb.Stack(
             name=supervisor.settings.name,

@@ -29,6 +29,11 @@ class Stores:
         self.postgres = Postgres(state=state / "postgres", port=ports["postgres"])
         self.valkey = Valkey(state=state / "valkey", port=ports["valkey"])
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where each listens when it runs, as host:port."""
+        return {"postgres": f"{HOST}:{self.postgres.port}", "valkey": f"{HOST}:{self.valkey.port}"}
+
     def plan(self, store: str) -> Plan:
         """Say how a store is run."""
         return {"postgres": self._postgres, "valkey": self._valkey}[store]()
@@ -58,7 +63,7 @@ class Stores:
                 argv=self.postgres.command,
                 environment={**launch.plain(self._state, {}), **options["env"]},
                 folder=Path(options["cwd"]),
-                address=f"{HOST}:{self.postgres.port}",
+                address=self.addresses["postgres"],
             )
 
         return Plan(
@@ -72,7 +77,7 @@ class Stores:
                 argv=self.valkey.command,
                 environment={**launch.plain(self._state, {}), **valkey.ENVIRONMENT},
                 folder=self.valkey.state,
-                address=f"{HOST}:{self.valkey.port}",
+                address=self.addresses["valkey"],
             )
 
         return Plan(name="valkey", launch=give, ready=_until(self.valkey.ready))

@@ -17,7 +17,6 @@ import asyncio
 import hashlib
 import importlib.util
 import os
-import re
 import shutil
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from valkey.asyncio import Valkey as Connection
 from valkey.exceptions import AuthenticationError, BusyLoadingError, ResponseError, ValkeyError
 
 from gossamer_mesh.local import parts
-from gossamer_mesh.local.passwords import password
+from gossamer_mesh.local.passwords import USER, password
 
 LEAST = (8, 0)
 ADMINISTRATOR = "gossamer"
@@ -52,7 +51,6 @@ SETTINGS = {
 RIGHTS = ("+@all", "-@admin", "-@dangerous", "+info")
 """Of a service's user, on its own keys."""
 
-_SERVICE = re.compile(r"[a-z][a-z0-9-]{0,62}")
 _ANSWERS_WITHIN = 5.0
 
 
@@ -114,7 +112,7 @@ class Valkey:
         Raises:
             ValkeyUnusableError: the name is no service's, or Valkey does not answer.
         """
-        if not _SERVICE.fullmatch(service) or service in (ADMINISTRATOR, "default"):
+        if not USER.fullmatch(service) or service in (ADMINISTRATOR, "default"):
             raise ValkeyUnusableError(f"expected the name of a service (a-z, 0-9, -), found {service!r}")
         own = self._password(service)
         limits = ("reset", "on", f">{own}", f"~{service}:*", f"&{service}:*", *RIGHTS)

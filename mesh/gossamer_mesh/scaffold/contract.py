@@ -10,12 +10,10 @@ from pathlib import Path
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto
 
 from gossamer_mesh.errors import Problem
-from gossamer_mesh.local import parts
-from gossamer_mesh.scaffold import names, starter
+from gossamer_mesh.scaffold import names, starter, tools
 
 FOLDER = "protos"
 SERVICES = FileDescriptorProto.SERVICE_FIELD_NUMBER
-BUF_WITHIN_S = 60
 STUBS_WITHIN_S = 600
 
 
@@ -85,7 +83,7 @@ def lint(root: Path, file: str) -> None:
     """
     done = _buf(root, "lint", "--path", f"{FOLDER}/{file}")
     if done.returncode != 0:
-        raise Problem(f"the contract does not lint; mend it and try again:\n{_said(done)}")
+        raise Problem(f"the contract does not lint; mend it and try again:\n{tools.said(done)}")
 
 
 def compiled(root: Path) -> tuple[Contract, ...]:
@@ -99,7 +97,7 @@ def compiled(root: Path) -> tuple[Contract, ...]:
         paths = ("--path", f"{FOLDER}/{starter.CONTEXT}")
         done = _buf(root, "build", *paths, "--as-file-descriptor-set", "-o", str(image))
         if done.returncode != 0:
-            raise Problem(f"the contracts do not compile:\n{_said(done)}")
+            raise Problem(f"the contracts do not compile:\n{tools.said(done)}")
         files = FileDescriptorSet.FromString(image.read_bytes()).file
     return tuple(
         _contract(file, service, place)
@@ -146,7 +144,7 @@ def generate(root: Path) -> None:
     command = [sys.executable, str(root / "codegen" / "protos.py")]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=STUBS_WITHIN_S, check=False)
     if done.returncode != 0:
-        said = re.sub(r"(?m)^protos\s+", "", _said(done))
+        said = re.sub(r"(?m)^protos\s+", "", tools.said(done))
         raise Problem(f"stubs can't be made: {said}", done.returncode)
 
 
@@ -176,11 +174,4 @@ def _buf(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.prefix) / "bin" / "buf"
     if not program.is_file():
         raise Problem(f"buf is needed to read contracts, and not at {program}; run: make tools")
-    return subprocess.run(
-        [program, *words], cwd=root, capture_output=True, text=True, timeout=BUF_WITHIN_S, check=False,
-        env={"PATH": parts.search_path(), "HOME": str(Path.home())},
-    )  # fmt: skip
-
-
-def _said(done: subprocess.CompletedProcess[str]) -> str:
-    return (done.stdout + done.stderr).strip()
+    return tools.run([program, *words], root)

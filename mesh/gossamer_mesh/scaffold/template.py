@@ -8,7 +8,6 @@ What every language has alike (service.yaml, README.md) lies beside this file. N
 """
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,15 +17,13 @@ from string import Template as Text
 from gossamer_mesh.declare import DeclarationProblem, Kit
 from gossamer_mesh.declare import document as documents
 from gossamer_mesh.errors import Problem
-from gossamer_mesh.local import parts
-from gossamer_mesh.scaffold import names, starter
+from gossamer_mesh.scaffold import names, starter, tools
 from gossamer_mesh.scaffold.contract import Contract, Method
 
 FOLDER = "template"
 COMMON = Path(__file__).parent / "common"
 SUFFIX = ".tmpl"
 SHAPES = ("unary", "server_stream", "client_stream", "bidirectional")
-RUNS_WITHIN_S = 60
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,12 +157,9 @@ def filled(text: str, values: Mapping[str, str]) -> str:
 
 def _run(command: Sequence[str], folder: Path) -> str:
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, timeout=RUNS_WITHIN_S, check=False,
-            env={"PATH": parts.search_path(), "HOME": str(Path.home())},
-        )  # fmt: skip
+        done = tools.run(command, folder)
     except OSError as error:
         raise Problem(f"{command[0]} is needed and can't be run: {error.strerror}") from error
     if done.returncode != 0:
-        raise Problem(f"{' '.join(command)} failed:\n{(done.stdout + done.stderr).strip()}")
+        raise Problem(f"{' '.join(command)} failed:\n{tools.said(done)}")
     return done.stdout
