@@ -56,21 +56,24 @@ class Attempts(grpc.aio.UnaryUnaryCall):  # type: ignore[type-arg]
         self._task.add_done_callback(_seen)
 
     async def _run(self) -> Any:
-        await self._policy.settle_within(self._deadline - monotonic())
-        rule = self._policy.find(self._path, self._metadata)
-        self._deadline = min(self._deadline, self._begun + rule.timeout)
-        tried = 0
-        while True:
-            seconds = min(self._deadline - monotonic(), rule.attempt_timeout)
-            self._attempt = self._start(timeout=None if seconds == math.inf else in_time(seconds))
-            try:
-                return await self._attempt
-            except grpc.aio.AioRpcError as error:
-                pause = self._pause(error, rule, tried)
-                if pause is None:
-                    raise
-                tried += 1
-            await asyncio.sleep(pause)
+        try:
+            await self._policy.settle_within(self._deadline - monotonic())
+            rule = self._policy.find(self._path, self._metadata)
+            self._deadline = min(self._deadline, self._begun + rule.timeout)
+            tried = 0
+            while True:
+                seconds = min(self._deadline - monotonic(), rule.attempt_timeout)
+                self._attempt = self._start(timeout=None if seconds == math.inf else in_time(seconds))
+                try:
+                    return await self._attempt
+                except grpc.aio.AioRpcError as error:
+                    pause = self._pause(error, rule, tried)
+                    if pause is None:
+                        raise
+                    tried += 1
+                await asyncio.sleep(pause)
+        finally:
+            del self  # the failure holds this frame, which would hold the failure until garbage is collected
 
     def _pause(self, error: grpc.aio.AioRpcError, rule: Rule, tried: int) -> float | None:
         """Give the seconds until the next attempt, or None where there is to be none."""
@@ -88,7 +91,7 @@ class Attempts(grpc.aio.UnaryUnaryCall):  # type: ignore[type-arg]
         return pause
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        return (yield from self._task.__await__())
+        return self._task.__await__()
 
     def cancel(self) -> bool:
         return self._task.cancel()

@@ -3,7 +3,9 @@
 # ruff: noqa: ARG002  (handlers have the signature of their contract)
 
 import asyncio
+import gc
 import time
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -81,6 +83,22 @@ async def test_the_last_attempts_failure_is_the_calls(calling) -> None:
     assert scripted.attempts == 4
     assert (await call.code(), await call.details()) == (UNAVAILABLE, "attempt 4")
     assert (await call.trailing_metadata())["attempt"] == "4"
+
+
+async def test_a_call_that_failed_is_gone_with_its_last_user(calling) -> None:
+    """Its channel, and what the process follows for it, stays as long as it does."""
+    running = await calling(Scripted(UNAVAILABLE), retry={"times": 1, "statuses": ["UNAVAILABLE"]})
+    gc.disable()
+    try:
+        call = running.stub.Echo(pb.EchoRequest())
+        with pytest.raises(grpc.aio.AioRpcError) as failure:
+            await call
+        left = weakref.ref(failure.value)
+        del call, failure
+        await asyncio.sleep(0)
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 async def test_another_failure_is_not_tried_again(calling) -> None:
