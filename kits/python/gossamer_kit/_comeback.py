@@ -18,7 +18,7 @@ import secrets
 import sys
 from contextlib import AsyncExitStack, suppress
 from functools import partial
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -41,6 +41,11 @@ _OPTIONS = [
 ]
 
 
+_free: list[str] = []
+"""Addresses of this process that nothing serves any more. The core keeps a bootstrap for as long as anything follows
+the mesh, which is a moment longer than its channels are open: what is opened in that moment must be led here, too."""
+
+
 class Comeback:
     """Has gRPC's core reach the control plane through this process, from `start` to `close`."""
 
@@ -58,9 +63,10 @@ class Comeback:
             return
         control = await self._cleanup.enter_async_context(grpc.aio.insecure_channel(self._control, _OPTIONS))
         here = grpc.aio.server(handlers=(_Passing(control),), options=_UNLIMITED)
-        address = self._address()
+        address = _free.pop() if _free else _new_address()
         here.add_insecure_port(address)
         await here.start()
+        self._cleanup.callback(_free.append, address)
         self._cleanup.push_async_callback(here.stop, None)
         self._before = {name: os.environ.pop(name) for name in (_CONTENT, _FILE) if name in os.environ}
         os.environ[_CONTENT] = json.dumps({**self._bootstrap, "xds_servers": [{**server, "server_uri": address}]})
@@ -70,15 +76,15 @@ class Comeback:
         """End all streams, and have things as they were."""
         await self._cleanup.aclose()
 
-    def _address(self) -> str:
-        """Give a socket that no other process of the machine has, and no proxy of the environment is asked for."""
-        if sys.platform == "linux":
-            return f"unix-abstract:gossamer-{os.getpid()}-{secrets.token_hex(8)}"
-        return f"unix:{self._cleanup.enter_context(TemporaryDirectory(prefix='gossamer-'))}/xds"
-
     def _restore(self) -> None:
         del os.environ[_CONTENT]
         os.environ.update(self._before)
+
+
+def _new_address() -> str:
+    """Give a socket that no other process of the machine has, and no proxy of the environment is asked for."""
+    name = f"gossamer-{os.getpid()}-{secrets.token_hex(8)}"
+    return f"unix-abstract:{name}" if sys.platform == "linux" else f"unix:{gettempdir()}/{name}"
 
 
 class _Passing(grpc.GenericRpcHandler):

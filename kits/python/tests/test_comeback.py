@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from grpc_csds import ClientStatusDiscoveryServiceServicer
 from harness.control import ControlPlane, followers
 from harness.instance import Instance
 
@@ -23,8 +24,14 @@ WITHIN = 15.0
 
 
 @pytest.fixture
-def shop() -> str:
-    """A service of the test's own name: gRPC's core shares what it follows by name, also with a test just before."""
+async def shop() -> str:
+    """A service of the test's own name, while nothing of this process follows the mesh.
+
+    gRPC's core shares what it follows by name and its bootstrap by all, also with a test just before.
+    """
+    async with asyncio.timeout(WITHIN):
+        while ClientStatusDiscoveryServiceServicer.FetchClientStatus(None, None).config:
+            await asyncio.sleep(0.01)
     return f"shop-{secrets.token_hex(4)}"
 
 
@@ -33,7 +40,9 @@ async def control(tmp_path, shop) -> AsyncIterator[ControlPlane]:
     """A control plane that knows one instance of the shop."""
     async with Instance("a") as a:
         mesh = tmp_path / "mesh.json"
-        mesh.write_text(json.dumps({"services": {shop: [{"id": "a", "address": a.address}]}}))
+        mesh.write_text(
+            json.dumps({"services": {name: [{"id": "a", "address": a.address}] for name in (shop, f"{shop}-2")}})
+        )
         async with ControlPlane(tmp_path / "control", "", "--file", str(mesh)) as control:
             yield control
 
@@ -69,6 +78,16 @@ async def test_a_service_that_was_never_called_before_fails_at_once_while_there_
         assert await echoed(kit.client(ProbeServiceStub, f"no-{shop}")) == grpc.StatusCode.UNAVAILABLE
         assert time.monotonic() - begin < 3, "it must not wait for its deadline of 10 s"
         assert await echoed(kit.client(ProbeServiceStub, shop)) == grpc.StatusCode.OK
+
+
+async def test_what_is_opened_after_another_was_closed_follows_too(configured, control, shop) -> None:
+    """The core gives it the bootstrap of the other for as long as anything is left that uses it."""
+    left = grpc.aio.insecure_channel(f"xds:///{shop}")
+    async with left:
+        for service in (shop, f"{shop}-2"):
+            async with Kit(configured(control.bootstrap())) as kit:
+                assert await echoed(kit.client(ProbeServiceStub, service)) == grpc.StatusCode.OK
+                assert await echoed(ProbeServiceStub(left)) == grpc.StatusCode.OK
 
 
 async def test_the_control_plane_sees_the_client_as_it_is(configured, control, shop) -> None:
