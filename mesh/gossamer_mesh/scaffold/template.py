@@ -8,6 +8,7 @@ What every language has alike (service.yaml, README.md) lies beside this file. N
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,13 +32,16 @@ class Template:
     """One language's template.
 
     Attributes:
+        root: the checkout, where commands are run.
+        folder: where the template lies.
         adapter: a glob, in a service's folder, of the files that hold methods.
-        defines: the text that a method of a name is known by.
+        defines: the regular expression that a method of a name is known by.
         method: the file of one method, where each has its own; empty where they stand together above a line with MARK.
         taken: a command that prints names that no service of the language can have.
         format: commands that bring new files into the language's form; {folder} is where they lie.
     """
 
+    root: Path
     folder: Path
     adapter: str
     defines: str
@@ -48,7 +52,8 @@ class Template:
     def is_defined(self, service: Path, method: Method, values: Mapping[str, str]) -> bool:
         """Tell whether a service has a method of that name."""
         wanted = filled(self.defines, method_values(method, values))
-        return any(wanted in path.read_text(encoding="utf-8") for path in self.adapters(service, values))
+        texts = (path.read_text(encoding="utf-8") for path in self.adapters(service, values))
+        return any(re.search(wanted, text, re.MULTILINE) for text in texts)
 
     def adapters(self, service: Path, values: Mapping[str, str]) -> list[Path]:
         """Give the files of a service that may hold methods."""
@@ -74,12 +79,12 @@ class Template:
         """Give the names that no service of the language can have."""
         if not self.taken:
             return set()
-        return set(_run(tuple(word.format(python=sys.executable) for word in self.taken), self.folder).split())
+        return set(_run(tuple(word.format(python=sys.executable) for word in self.taken), self.root).split())
 
     def bring_into_form(self, folder: Path) -> None:
         """Have the language's formatter go over new files."""
         for command in self.format:
-            _run([word.format(python=sys.executable, folder=folder) for word in command], folder)
+            _run([word.format(python=sys.executable, folder=folder) for word in command], self.root)
 
 
 def load(root: Path, kit: Kit) -> Template:
@@ -96,9 +101,10 @@ def load(root: Path, kit: Kit) -> Template:
     document = documents.read(folder / "template.yaml", root)
     document.only("adapter", "defines", "method", "taken", "format")
     template = Template(
+        root=root,
         folder=folder,
         adapter=document.text("adapter", shape="a glob such as internal/rpc/*.go"),
-        defines=document.text("defines", shape="a text with $method"),
+        defines=document.text("defines", shape="a regular expression with $method"),
         method=document.text("method", default=""),
         taken=document.texts("taken"),
         format=tuple(tuple(map(str, command)) for command in document.items("format") if isinstance(command, list)),
