@@ -42,3 +42,23 @@ def test_an_instance_is_called_when_it_is_named(stack: Stack) -> None:
     done = stack.run("call", "orders", "ListOrders", "{}", "-i", "orders-2")
     assert "orders" in json.loads(done.stdout)
     assert "see: gossamer trace" in done.stderr
+
+
+def test_address_gives_what_others_can_call(stack: Stack) -> None:
+    [first, second] = [stack.address(f"catalog-{number}") for number in (1, 2)]
+    assert stack.run("address", "catalog").stdout.rstrip() in {first, second}
+    assert stack.run("address", "catalog", "-i", "catalog-2").stdout == f"{second}\n"
+    told = json.loads(stack.run("address", "catalog", "--json").stdout)
+    assert told == {"service": "catalog", "instances": {"catalog-1": first, "catalog-2": second}}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["catlog"], "no service 'catlog' in the mesh; did you mean catalog?"),
+        (["catalog", "-i", "catalog-9"], "catalog has no instance 'catalog-9'; there are: catalog-1, catalog-2"),
+    ],
+)
+def test_what_has_no_address_is_told(stack: Stack, words: list[str], said: str) -> None:
+    done = stack.run("address", *words, check=False)
+    assert (done.returncode, done.stdout, said in done.stderr) == (1, "", True), done.stderr

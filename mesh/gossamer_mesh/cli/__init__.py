@@ -13,6 +13,7 @@ os.environ.pop("GRPC_XDS_BOOTSTRAP", None)  # it would win over the bootstrap th
 import typer
 from typer.core import TyperGroup
 
+from gossamer_mesh.cli.address import address
 from gossamer_mesh.cli.call import call
 from gossamer_mesh.cli.check import check
 from gossamer_mesh.cli.doctor import doctor
@@ -45,6 +46,11 @@ EXAMPLES: dict[Callable[..., Any], list[str]] = {
         "gossamer call catalog ListProducts '{\"page_size\": 3}'",
         'gossamer call orders WatchOrder \'{"id": "..."}\' --timeout 60',
         'gossamer call catalog GetProduct \'{"id": "x"}\' --instance catalog-2',
+    ],
+    address: [
+        "gossamer address catalog",
+        "grpcurl -plaintext $(gossamer address catalog) list",
+        "gossamer address catalog --instance catalog-2",
     ],
     split: ["gossamer split catalog dev=90 v2=10", "gossamer split catalog", "gossamer split catalog --clear"],
     fault: [

@@ -1,6 +1,5 @@
 """gossamer call: any method of any service, found through the mesh and called as a client of the mesh."""
 
-import difflib
 import json
 import os
 import re
@@ -60,16 +59,9 @@ def call(
 
 
 def _target(name: str, control: str, service: str, instance: str) -> str:
-    known = {each.name: each for each in mesh.services(control)}
-    if service not in known:
-        near = difflib.get_close_matches(service, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
-        raise Problem(f"no service {service!r} in the mesh; {hint}")
+    found = mesh.service(control, service)
     if instance:
-        addresses = {each.id: each.address for each in known[service].instances}
-        if instance not in addresses:
-            raise Problem(f"{service} has no instance {instance!r}; there are: {', '.join(addresses) or 'none'}")
-        return addresses[instance]
+        return mesh.instance(found, instance).address
     client = f"cli-{os.getpid()}"
     os.environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = bootstrap(name, client, client, "local", control)
     return f"xds:///{service}"

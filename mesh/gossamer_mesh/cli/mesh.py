@@ -1,5 +1,6 @@
 """Asks the control plane of the running stack what it knows."""
 
+import difflib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,32 @@ def services(control: str) -> list[pb.Service]:
             raise Problem(
                 f"the control plane at {control} does not answer ({error.code().name}); see: gossamer ps"
             ) from error
+
+
+def service(control: str, name: str) -> pb.Service:
+    """Find a service of the mesh.
+
+    Raises:
+        Problem: there is none of that name, or the control plane does not answer.
+    """
+    known = {each.name: each for each in services(control)}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are: {', '.join(known) or 'none'}"
+        raise Problem(f"no service {name!r} in the mesh; {hint}")
+    return known[name]
+
+
+def instance(service: pb.Service, id: str) -> pb.Instance:  # noqa: A002 - what it is called
+    """Find an instance of a service.
+
+    Raises:
+        Problem: it has none of that id.
+    """
+    known = {each.id: each for each in service.instances}
+    if id not in known:
+        raise Problem(f"{service.name} has no instance {id!r}; there are: {', '.join(known) or 'none'}")
+    return known[id]
 
 
 def pages(call: Callable[..., Any], request: Any) -> Iterator[Any]:
