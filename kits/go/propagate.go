@@ -1,7 +1,8 @@
 package kit
 
-// This file owns what a call tells about where it comes from: the trace that it belongs to, in the headers of
-// https://www.w3.org/TR/trace-context/, and the service that makes it, in its user agent.
+// This file owns what a call tells about where it comes from: the trace that it belongs to and what is carried along
+// with it, in the headers of https://www.w3.org/TR/trace-context/ and https://www.w3.org/TR/baggage/, and the service
+// that makes it, in its user agent.
 
 import (
 	"context"
@@ -11,17 +12,17 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-var traceContext propagation.TraceContext
+var origin = propagation.NewCompositeTextMapPropagator(propagation.TraceContext{}, propagation.Baggage{})
 
-// continueTrace puts the caller's span into the context of a call that came in.
+// continueTrace puts the caller's span and baggage into the context of a call that came in.
 func continueTrace(ctx context.Context) context.Context {
-	return traceContext.Extract(ctx, incoming{ctx})
+	return origin.Extract(ctx, incoming{ctx})
 }
 
-// sendTrace puts the current span into the metadata of a call that goes out.
+// sendTrace puts the current span and baggage into the metadata of a call that goes out.
 func sendTrace(ctx context.Context) context.Context {
 	var sent outgoing
-	traceContext.Inject(ctx, &sent)
+	origin.Inject(ctx, &sent)
 	return metadata.AppendToOutgoingContext(ctx, sent.pairs...)
 }
 

@@ -60,6 +60,14 @@ async def test_a_chain_through_every_language_is_one_trace(standing: Standing, r
             parent = client.span_id
 
 
+async def test_baggage_is_carried_along_a_chain(standing: Standing) -> None:
+    chain = await _chain(standing)
+    request = pb.RelayRequest(services=[probe.service for probe in chain[1:]])
+    sent = "tenant=acme,note=a%20b%2Cc+d"
+    answer = await chain[0].stub.Relay(request, metadata=[("baggage", sent)], timeout=10)
+    assert [set(hop.metadata["baggage"].split(",")) for hop in answer.hops] == [set(sent.split(","))] * len(chain)
+
+
 async def test_the_deadline_shrinks_along_a_chain(standing: Standing) -> None:
     chain = await _chain(standing)
     request = pb.RelayRequest(services=[probe.service for probe in chain[1:]])

@@ -1,4 +1,4 @@
-"""The incoming call that the present task works for: its trace, its time, and whether anyone still waits for it."""
+"""The incoming call that the present task works for: its trace and baggage, its time, and who still waits for it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ _SHORTEST, _OVER = 0.001, -1.0
 class Incoming:
     """One incoming call, as the task sees it that handles it. None remaining: the caller set no deadline."""
 
-    __slots__ = ("_deadline", "_gone", "_handler", "span")
+    __slots__ = ("_deadline", "_gone", "_handler", "baggage", "span")
 
-    def __init__(self, remaining: float | None, span: Span) -> None:
+    def __init__(self, remaining: float | None, span: Span, baggage: str) -> None:
         self.span = span
+        self.baggage = baggage
         self._deadline = math.inf if remaining is None else time.monotonic() + remaining
         self._handler = asyncio.current_task()
         self._gone = False

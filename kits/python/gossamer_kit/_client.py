@@ -94,7 +94,10 @@ class Channel:
             **kwargs: Any,
         ) -> Any:
             record = method.start(current_trace(), service)
+            state = incoming.get()
             sent = (*(metadata or ()), *_spans.written(record.span.get_span_context()))
+            if state is not None and state.baggage and all(key != "baggage" for key, _ in sent):
+                sent = (*sent, ("baggage", state.baggage))
             try:
                 seconds = limit(timeout, default)
                 if policy.idle:
@@ -105,7 +108,7 @@ class Channel:
                 record.end(StatusCode.INTERNAL, "not sent")
                 raise
             started.add_done_callback(lambda done: ended(record, done))
-            if (state := incoming.get()) is not None and state.gone:
+            if state is not None and state.gone:
                 started.cancel()  # nobody waits for what this call is for
             return Stream(started) if streams else started
 

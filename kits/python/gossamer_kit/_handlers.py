@@ -144,8 +144,9 @@ class _Method:
         return handle
 
     def _begin(self, context: Context) -> _Call:
-        record = self._recording.start(*_recording.caller(context.invocation_metadata() or ()))
-        call = _Call(self._path, self._domain, context, record)
+        caller = _recording.caller(context.invocation_metadata() or ())
+        record = self._recording.start(caller.trace, caller.service)
+        call = _Call(self._path, self._domain, context, record, caller.baggage)
         # Nothing is put back afterwards: gRPC runs each call in a task, and so in a context, of its own.
         incoming.set(call)
         if record.span.is_recording():
@@ -166,8 +167,8 @@ class _Call(Incoming):
 
     __slots__ = ("_context", "_domain", "_path", "_record")
 
-    def __init__(self, path: str, domain: str, context: Context, record: _recording.Record) -> None:
-        super().__init__(context.time_remaining(), record.span)
+    def __init__(self, path: str, domain: str, context: Context, record: _recording.Record, baggage: str) -> None:
+        super().__init__(context.time_remaining(), record.span, baggage)
         self._path = path
         self._domain = domain
         self._context = context

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from grpc import StatusCode
 from opentelemetry.trace import SpanKind, Status
@@ -125,9 +125,23 @@ class Record:
             self.span.end()
 
 
-def caller(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[SpanContext | None, str]:
-    """Read the caller's trace, and its service where it is one of the mesh, out of incoming metadata."""
-    parent = state = peer = ""
+class Caller(NamedTuple):
+    """What incoming metadata tells of the caller.
+
+    Attributes:
+        trace: the span that the call belongs to.
+        service: its name, where it is one of the mesh.
+        baggage: what the caller has carried along, as https://www.w3.org/TR/baggage/ writes it.
+    """
+
+    trace: SpanContext | None
+    service: str
+    baggage: str
+
+
+def caller(metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
+    """Read what incoming metadata tells of the caller."""
+    parent = state = peer = baggage = ""
     for key, value in metadata:
         if key == "traceparent":
             parent = str(value)
@@ -135,7 +149,9 @@ def caller(metadata: Iterable[tuple[str, str | bytes]]) -> tuple[SpanContext | N
             state = str(value)
         elif key == "user-agent" and (named := _PEER.match(str(value))):
             peer = named[1]
-    return _spans.read(parent, state) if parent else None, peer
+        elif key == "baggage":
+            baggage = f"{baggage},{value!s}" if baggage else str(value)
+    return Caller(_spans.read(parent, state) if parent else None, peer, baggage)
 
 
 def user_agent(service: str) -> str:

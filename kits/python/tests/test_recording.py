@@ -14,7 +14,8 @@ def counted(agents: list[str]) -> list[tuple[str, int]]:
     spans = Spans(TracerProvider(id_generator=ids, shutdown_on_exit=False), ids, follow=True, ratio=0.0)
     method = Method(Recorder(spans, durations, server=True), "/probe.v1.Probe/Echo", {})
     for agent in agents:
-        method.start(*caller([("user-agent", agent)])).end(StatusCode.OK)
+        who = caller([("user-agent", agent)])
+        method.start(who.trace, who.service).end(StatusCode.OK)
     points = durations.metric(now=1).data.data_points
     return [(str(point.attributes.get("service.peer.name", "")), point.count) for point in points]
 

@@ -89,7 +89,7 @@ export class Channel {
       const present = incoming();
       const record = recording.start(within(present?.span), this.service);
       const metadata = options.metadata?.clone() ?? new Metadata();
-      inject(record.span, metadata);
+      inject(record.span, present?.baggage ?? "", metadata);
       return made(
         {
           grpc: this.grpc,

@@ -124,8 +124,8 @@ class ServedMethod {
   }
 
   private begin(call: ServerCall | ServerWritableStream<Buffer, Buffer>): Served {
-    const [parent, peer] = caller(call.metadata);
-    return new Served(call, this.recording.start(parent, peer));
+    const { parent, peer, baggage } = caller(call.metadata);
+    return new Served(call, this.recording.start(parent, peer), baggage);
   }
 
   private input(call: ServerCall | ServerWritableStream<Buffer, Buffer>): unknown {
@@ -186,9 +186,10 @@ class Served {
   constructor(
     private readonly call: ServerCall | ServerWritableStream<Buffer, Buffer>,
     readonly record: CallRecord,
+    baggage: string,
   ) {
     const deadline = call.getDeadline();
-    this.incoming = new Incoming(record.span, deadline instanceof Date ? deadline.getTime() : deadline);
+    this.incoming = new Incoming(record.span, deadline instanceof Date ? deadline.getTime() : deadline, baggage);
     (call as NodeJS.EventEmitter).on("cancelled", () => {
       this.end(this.incoming.remaining < EXPIRED ? status.DEADLINE_EXCEEDED : status.CANCELLED);
     });

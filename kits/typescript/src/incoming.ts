@@ -1,4 +1,4 @@
-/** The incoming call that the present code works for: its trace, its time, and whether anyone still waits for it. */
+/** The incoming call that the present code works for: its trace and baggage, its time, and who still waits for it. */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
@@ -16,6 +16,7 @@ export class Incoming {
   constructor(
     readonly span: Span,
     private readonly deadline: number,
+    readonly baggage = "",
   ) {}
 
   /** Run a handler, and all that it starts, as working for this call. */

@@ -32,6 +32,7 @@ const SERVER_ERRORS: ReadonlySet<status> = new Set([
   status.DATA_LOSS,
 ]);
 
+const BAGGAGE = "baggage";
 const AGENT = "gossamer/";
 const PEER = /^gossamer\/([a-z][a-z0-9-]{0,62})(?: |$)/;
 
@@ -137,11 +138,22 @@ export class CallRecord {
   }
 }
 
-/** Read the caller's trace, and its service where it is one of the mesh, out of incoming metadata. */
-export function caller(metadata: Metadata): [Context, string] {
+/** What incoming metadata tells of a caller. */
+export interface Caller {
+  /** The trace that the call belongs to. */
+  readonly parent: Context;
+  /** The caller's service, where it is one of the mesh; else empty. */
+  readonly peer: string;
+  /** What the caller has carried along, as https://www.w3.org/TR/baggage/ writes it. */
+  readonly baggage: string;
+}
+
+/** Read what incoming metadata tells of the caller. */
+export function caller(metadata: Metadata): Caller {
   const agent = metadata.get("user-agent")[0];
   const peer = typeof agent === "string" ? (PEER.exec(agent)?.[1] ?? "") : "";
-  return [propagator.extract(ROOT_CONTEXT, metadata, reading), peer];
+  const parent = propagator.extract(ROOT_CONTEXT, metadata, reading);
+  return { parent, peer, baggage: metadata.get(BAGGAGE).join() };
 }
 
 /** The trace that a span's children belong to. */
@@ -149,9 +161,10 @@ export function within(span: Span | undefined): Context {
   return span ? trace.setSpan(ROOT_CONTEXT, span) : ROOT_CONTEXT;
 }
 
-/** Write a span's trace into the metadata of an outgoing call. */
-export function inject(span: Span, metadata: Metadata): void {
+/** Write a span's trace into the metadata of an outgoing call, and what is carried along unless the call says so itself. */
+export function inject(span: Span, baggage: string, metadata: Metadata): void {
   propagator.inject(within(span), metadata, writing);
+  if (baggage && metadata.get(BAGGAGE).length === 0) metadata.set(BAGGAGE, baggage);
 }
 
 /** Name the calling service so that the one that is called can tell who called it. */
