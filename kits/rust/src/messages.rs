@@ -1,0 +1,195 @@
+//! The messages of a body as gRPC frames them: a flag, four bytes of length, then the message.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http_body::{Frame, SizeHint};
+use prost_protovalidate::{Error as Violated, Validator};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use tonic::body::Body;
+use tonic::{Code, Status};
+
+use crate::errors::{Error, domain_of};
+
+/// The most bytes of a message, in and out.
+pub const MAX_MESSAGE: usize = 4 << 20;
+/// The bytes before a message.
+pub const PREFIX: usize = 5;
+
+/// The rules of all messages that calls begin with, from the descriptors of the contracts.
+pub struct Checks {
+    validator: Validator,
+    requests: HashMap<String, MessageDescriptor>,
+    shapes: HashMap<String, bool>,
+}
+
+impl Checks {
+    /// Reads the descriptors. Fails where they are none.
+    pub fn new(descriptors: &[u8]) -> Result<Self, prost_reflect::DescriptorError> {
+        let pool = DescriptorPool::decode(descriptors)?;
+        let (mut requests, mut shapes) = (HashMap::new(), HashMap::new());
+        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
+            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+            shapes.insert(path.clone(), !method.is_client_streaming() && !method.is_server_streaming());
+            requests.insert(path, method.input());
+        }
+        Ok(Self { validator: Validator::new(), requests, shapes })
+    }
+
+    /// Whether a method takes one message and gives one.
+    pub fn is_unary(&self, path: &str) -> bool {
+        self.shapes.get(path).copied().unwrap_or(false)
+    }
+
+    /// Checks a message that a call of a method sent.
+    fn message(&self, path: &str, message: &[u8]) -> Result<(), Status> {
+        let Some(descriptor) = self.requests.get(path) else { return Ok(()) };
+        let decoded = DynamicMessage::decode(descriptor.clone(), message)
+            .map_err(|error| Status::internal(format!("expected a {}: {error}", descriptor.full_name())))?;
+        match self.validator.validate(&decoded) {
+            Ok(()) => Ok(()),
+            Err(Violated::Validation(found)) => {
+                let mut error =
+                    Error::new(Code::InvalidArgument, "INVALID_REQUEST", "the request is not valid");
+                let describe = |violation: &prost_protovalidate::Violation| {
+                    let text = violation.message();
+                    let text = if text.is_empty() { violation.rule_id() } else { text };
+                    (violation.field_path(), text.to_owned())
+                };
+                error.fields = found.violations().iter().map(describe).collect();
+                Err(error.into_status(domain_of(path)))
+            }
+            Err(other) => Err(crate::errors::report(&other.to_string(), "")),
+        }
+    }
+}
+
+/// The body of a call that came in, whose messages are checked before anyone sees them.
+pub struct Checked {
+    body: Body,
+    path: String,
+    checks: std::sync::Arc<Checks>,
+    held: BytesMut,
+}
+
+impl Checked {
+    pub fn new(body: Body, path: String, checks: std::sync::Arc<Checks>) -> Self {
+        Self { body, path, checks, held: BytesMut::new() }
+    }
+
+    /// Takes the whole messages off what has come so far, which were checked.
+    fn whole(&mut self) -> Result<Option<Bytes>, Status> {
+        let mut end = 0;
+        while let Some(length) = length(&self.held[end..])? {
+            let next = end + PREFIX + length;
+            if self.held.len() < next {
+                break;
+            }
+            if self.held[end] == 0 {
+                self.checks.message(&self.path, &self.held[end + PREFIX..next])?;
+            }
+            end = next;
+        }
+        Ok((end > 0).then(|| self.held.split_to(end).freeze()))
+    }
+}
+
+impl http_body::Body for Checked {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        loop {
+            let Some(frame) = ready!(Pin::new(&mut self.body).poll_frame(context)) else {
+                // what is left is no whole message, which tonic says
+                let rest = self.held.split().freeze();
+                return Poll::Ready((!rest.is_empty()).then(|| Ok(Frame::data(rest))));
+            };
+            match frame?.into_data() {
+                Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                Ok(data) => self.held.extend_from_slice(&data),
+            }
+            if let Some(whole) = self.whole()? {
+                return Poll::Ready(Some(Ok(Frame::data(whole))));
+            }
+        }
+    }
+}
+
+/// The length of the message that begins here, as soon as it is known.
+fn length(bytes: &[u8]) -> Result<Option<usize>, Status> {
+    let Some(prefix) = bytes.get(1..PREFIX) else { return Ok(None) };
+    let length = prefix.iter().fold(0, |length, byte| length << 8 | usize::from(*byte));
+    if length > MAX_MESSAGE { Err(too_large(length)) } else { Ok(Some(length)) }
+}
+
+fn too_large(length: usize) -> Status {
+    Status::resource_exhausted(format!("expected a message of at most {MAX_MESSAGE} bytes, found {length}"))
+}
+
+/// Watches the sizes of the messages of a body that goes by.
+#[derive(Default)]
+pub struct Sizes {
+    prefix: BytesMut,
+    left: usize,
+}
+
+impl Sizes {
+    /// Looks at the next bytes, and fails at the beginning of a message that is too large.
+    pub fn pass(&mut self, mut data: Bytes) -> Result<(), Status> {
+        while !data.is_empty() {
+            let skipped = self.left.min(data.len());
+            data.advance(skipped);
+            self.left -= skipped;
+            let wanted = (PREFIX - self.prefix.len()).min(data.len());
+            self.prefix.extend_from_slice(&data.split_to(wanted));
+            if let Some(length) = length(&self.prefix)? {
+                self.left = length;
+                self.prefix.clear();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A body that is all there, for calls that may be made again.
+pub struct Whole(pub Option<Bytes>);
+
+impl http_body::Body for Whole {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        Poll::Ready(self.0.take().map(|data| Ok(Frame::data(data))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, |data| data.len() as u64))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_is_too_large_is_found_wherever_its_prefix_is_split() {
+        let mut sizes = Sizes::default();
+        assert!(sizes.pass(Bytes::from_static(&[0, 0, 0, 0, 2, 7, 7, 0, 0])).is_ok());
+        assert!(sizes.pass(Bytes::from_static(&[0x40, 0, 0])).is_ok());
+        let error = Sizes::default().pass(Bytes::from_static(&[0, 0, 0x40, 0, 1])).unwrap_err();
+        assert_eq!(error.code(), Code::ResourceExhausted);
+    }
+}
