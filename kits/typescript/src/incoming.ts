@@ -16,7 +16,7 @@ export class Incoming {
   constructor(
     readonly span: Span,
     private readonly deadline: number,
-    readonly baggage = "",
+    readonly baggage: string,
   ) {}
 
   /** Run a handler, and all that it starts, as working for this call. */
