@@ -6,6 +6,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let files = [
         "gossamer/mesh/v1/mesh.proto",
         "gossamer/mesh/v1/traffic.proto",
+        "google/rpc/code.proto",
         "google/rpc/error_details.proto",
         "google/rpc/status.proto",
         "xds.proto",

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -16,7 +15,7 @@ use tower_service::Service;
 use crate::config::{Config, Discovery};
 use crate::messages::Checks;
 use crate::observe::Observer;
-use crate::outgoing::Callee;
+use crate::outgoing::{Callee, agent_of};
 use crate::policies::Policies;
 use crate::telemetry::Telemetry;
 use crate::xds::ads::{Follower, Known};
@@ -64,7 +63,7 @@ impl Clients {
         let callee = open.entry(service.to_owned()).or_insert_with(|| {
             Arc::new(Callee {
                 service: service.to_owned(),
-                caller: shared.config.service.clone(),
+                agent: agent_of(&shared.config.service),
                 deadline: shared.config.deadline,
                 observer: Arc::clone(&shared.observer),
                 checks: Arc::clone(&shared.checks),
@@ -178,22 +177,4 @@ impl Service<Request<Body>> for Client {
 pub fn second() -> u64 {
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     BEGIN.get_or_init(Instant::now).elapsed().as_secs() + 100 // so that there were seconds before
-}
-
-/// A number from 0 up to 1, by chance that nobody's safety depends on.
-pub fn chance() -> f64 {
-    static STATE: AtomicU32 = AtomicU32::new(0);
-    if STATE.load(Ordering::Relaxed) == 0 {
-        STATE.store(getrandom::u32().unwrap_or(1), Ordering::Relaxed);
-    }
-    // splitmix32
-    let mut mixed = STATE.fetch_add(0x9e37_79b9, Ordering::Relaxed);
-    mixed = (mixed ^ (mixed >> 16)).wrapping_mul(0x21f0_aaad);
-    mixed = (mixed ^ (mixed >> 15)).wrapping_mul(0x735a_2d97);
-    f64::from(mixed ^ (mixed >> 15)) / (f64::from(u32::MAX) + 1.0)
-}
-
-/// A factor of about one, so that those who wait do not come back together.
-pub fn jitter() -> f64 {
-    0.8 + 0.4 * chance()
 }

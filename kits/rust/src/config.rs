@@ -92,7 +92,7 @@ impl Config {
             _ => (env.bootstrap().map(|read| Discovery::Xds(Box::new(read))), "http://127.0.0.1:8500"),
         };
         let named = service.as_deref().unwrap_or("unnamed");
-        let unnamed = format!("{named}-{:08x}", getrandom::u32().unwrap_or_default());
+        let unnamed = format!("{named}-{:08x}", rand::random::<u32>());
         let instance = env.read("GOSSAMER_INSTANCE", &unnamed, parse::label);
         let read = Some(()).and_then(|()| {
             let version = env.read("GOSSAMER_VERSION", "dev", parse::label);

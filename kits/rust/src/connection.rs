@@ -7,13 +7,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::body::Body;
+
+use crate::backoff::Backoff;
+use crate::messages::MAX_HEADER_LIST;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-const MAX_HEADER_LIST: u32 = 16 << 10;
 
 /// How it is with a connection.
 #[derive(Clone)]
@@ -60,11 +62,11 @@ async fn keep(address: String, told: watch::Sender<State>, changed: watch::Sende
         told.send_replace(state);
         changed.send_replace(());
     };
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
     loop {
         match timeout(CONNECT_TIMEOUT, connect(&address)).await {
             Ok(Ok((sender, connection))) => {
-                pause = FIRST_PAUSE;
+                backoff.worked();
                 tell(State::Ready(sender));
                 _ = tokio::spawn(connection).await; // goes on by itself for running calls, should this task be aborted
                 tell(State::Connecting);
@@ -73,8 +75,7 @@ async fn keep(address: String, told: watch::Sender<State>, changed: watch::Sende
             Ok(Err(error)) => tell(State::Failed(format!("{address}: {error}"))),
             Err(_) => tell(State::Failed(format!("{address}: no connection within {CONNECT_TIMEOUT:?}"))),
         }
-        sleep(pause.mul_f64(crate::client::jitter())).await;
-        pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+        backoff.pause().await;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::call::Call;
 use crate::deadline;
 use crate::errors;
 use crate::log;
-use crate::messages::{Checked, Checks, Sizes};
+use crate::messages::{Checked, Checks, Sizes, write_status};
 use crate::observe::{Observation, Observer, continue_trace};
 use crate::outgoing::{ANSWER, BAGGAGE, caller_of};
 use crate::server::{Answer, Router};
@@ -148,10 +148,7 @@ impl Outgoing {
         self.answering.end(status);
         self.body = Body::empty(); // the handler's stream is dropped here
         let mut trailers = HeaderMap::new();
-        // only fails on what can't be in a header, and then says that
-        if let Err(other) = status.add_header(&mut trailers) {
-            _ = other.add_header(&mut trailers);
-        }
+        write_status(status, &mut trailers);
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))
     }
 }

@@ -4,6 +4,7 @@
 //! A main has five steps: read a [`Config`], make a [`Kit`] and add what is served, [`Kit::serve`], [`Kit::join`],
 //! [`Kit::wait`].
 
+mod backoff;
 mod bootstrap;
 mod budget;
 mod call;

@@ -8,6 +8,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::time::SystemTime;
 
+use prost_types::Timestamp;
 use serde_json::{Map, Value, json};
 use tracing::field::{Field, Visit};
 use tracing::span;
@@ -115,23 +116,9 @@ pub fn stack() -> String {
 
 /// Writes a time in UTC, to the millisecond.
 fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let (days, second) = (since.as_secs() / 86400, since.as_secs() % 86400);
-    // Howard Hinnant's civil_from_days, for days since 1970, in years that begin in March
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute) = (second / 3600, second / 60 % 60);
-    format!(
-        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}.{:03}Z",
-        second % 60,
-        since.subsec_millis()
-    )
+    let time = Timestamp::from(time);
+    let second = Timestamp { nanos: 0, ..time }.to_string(); // which leaves out a fraction of zero
+    format!("{}.{:03}Z", second.trim_end_matches('Z'), time.nanos / 1_000_000)
 }
 
 #[cfg(test)]

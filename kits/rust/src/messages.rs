@@ -1,10 +1,11 @@
-//! The messages of a body as gRPC frames them: a flag, four bytes of length, then the message.
+//! The messages of a body as gRPC frames them: a flag, four bytes of length, then the message; and its trailers.
 
 use std::collections::HashMap;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
+use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use prost_protovalidate::{Error as Violated, Validator};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
@@ -15,6 +16,8 @@ use crate::errors::{Error, domain_of};
 
 /// The most bytes of a message, in and out.
 pub const MAX_MESSAGE: usize = 4 << 20;
+/// The most bytes of a list of headers, in and out.
+pub const MAX_HEADER_LIST: u32 = 16 << 10;
 /// The bytes before a message.
 pub const PREFIX: usize = 5;
 
@@ -154,6 +157,13 @@ impl Sizes {
             }
         }
         Ok(())
+    }
+}
+
+/// Makes the trailers of a status. Only what can't be in a header fails, and is then said itself.
+pub fn write_status(status: &Status, trailers: &mut HeaderMap) {
+    if let Err(other) = status.add_header(trailers) {
+        _ = other.add_header(trailers);
     }
 }
 

@@ -15,6 +15,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracer;
 use tonic::Code;
 
+use crate::generated::rpc;
 use crate::telemetry::Telemetry;
 
 const SCOPE: &str = "gossamer-kit";
@@ -127,34 +128,14 @@ fn is_server_fault(code: Code) -> bool {
     matches!(code, Unknown | DeadlineExceeded | Unimplemented | Internal | Unavailable | DataLoss)
 }
 
-const CODES: [&str; 17] = [
-    "OK",
-    "CANCELLED",
-    "UNKNOWN",
-    "INVALID_ARGUMENT",
-    "DEADLINE_EXCEEDED",
-    "NOT_FOUND",
-    "ALREADY_EXISTS",
-    "PERMISSION_DENIED",
-    "RESOURCE_EXHAUSTED",
-    "FAILED_PRECONDITION",
-    "ABORTED",
-    "OUT_OF_RANGE",
-    "UNIMPLEMENTED",
-    "INTERNAL",
-    "UNAVAILABLE",
-    "DATA_LOSS",
-    "UNAUTHENTICATED",
-];
-
 /// The name of a code as protobuf spells it, such as `NOT_FOUND`.
 pub fn code_name(code: Code) -> &'static str {
-    CODES[code as usize]
+    rpc::Code::try_from(code as i32).unwrap_or(rpc::Code::Unknown).as_str_name()
 }
 
 /// The code that is named so.
 pub fn code_of(name: &str) -> Option<Code> {
-    CODES.iter().position(|known| *known == name).and_then(|place| i32::try_from(place).ok()).map(Code::from)
+    rpc::Code::from_str_name(name).map(|code| Code::from(code as i32))
 }
 
 /// The caller's span, from the headers of a call.

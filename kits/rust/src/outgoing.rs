@@ -19,10 +19,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tonic::body::Body;
 use tonic::{Code, Status};
 
+use crate::backoff::jitter;
 use crate::call::Call;
-use crate::client::{Instances, Picked, jitter, second};
+use crate::client::{Instances, Picked, second};
 use crate::deadline;
-use crate::messages::{Checks, MAX_MESSAGE, PREFIX, Whole};
+use crate::messages::{Checks, MAX_MESSAGE, PREFIX, Whole, write_status};
 use crate::observe::{Observation, Observer, send_trace};
 use crate::parse::is_service_name;
 use crate::policies::Policy;
@@ -42,12 +43,18 @@ const UNSEEN: u32 = 5;
 /// A service that is called.
 pub struct Callee {
     pub service: String,
-    pub caller: String,
+    /// How the caller names itself; none where its name can't be in a header.
+    pub agent: Option<HeaderValue>,
     pub deadline: Duration,
     pub observer: Arc<Observer>,
     pub checks: Arc<Checks>,
     pub policy: Arc<Policy>,
     pub instances: Instances,
+}
+
+/// How a service names itself to those it calls.
+pub fn agent_of(service: &str) -> Option<HeaderValue> {
+    HeaderValue::try_from(format!("gossamer/{service} rust")).ok()
 }
 
 /// The service that a user agent belongs to; none if it is not of the mesh.
@@ -72,9 +79,8 @@ impl Callee {
             parts.headers.extend(call.baggage.iter().map(|value| (BAGGAGE, value.clone())));
         }
         parts.headers.remove(ANSWER);
-        let agent = format!("gossamer/{} rust", self.caller);
-        if let Ok(agent) = HeaderValue::try_from(agent) {
-            parts.headers.insert(http::header::USER_AGENT, agent);
+        if let Some(agent) = &self.agent {
+            parts.headers.insert(http::header::USER_AGENT, agent.clone());
         }
         let started = Instant::from_std(observation.started());
         let mut end = started + deadline::of(&parts.headers).unwrap_or(self.deadline);
@@ -121,16 +127,18 @@ impl Callee {
         }
         let whole = body.collect().await?.to_bytes();
         let mut tried = 0;
-        loop {
-            let mut headers = headers.clone();
+        let sent = |tried: u32| {
+            let mut sent = headers.clone();
             if tried > 0 {
-                headers.insert("grpc-previous-rpc-attempts", HeaderValue::from(tried));
+                sent.insert("grpc-previous-rpc-attempts", HeaderValue::from(tried));
             }
+            sent
+        };
+        loop {
             let body = Body::new(Whole(Some(whole.clone())));
             let limit = rule.attempt_timeout.map_or(end, |limit| end.min(Instant::now() + limit));
             let left = limit.saturating_duration_since(Instant::now());
-            let headers_sent = headers.clone();
-            let attempt = timeout(left, self.whole(path, headers, body, limit)).await;
+            let attempt = timeout(left, self.whole(path, sent(tried), body, limit)).await;
             let attempt =
                 attempt.unwrap_or_else(|_| Err(Status::deadline_exceeded("the attempt ran out of time")));
             let status = match &attempt {
@@ -142,7 +150,7 @@ impl Callee {
             };
             let by_policy = tried < rule.retries && rule.codes.contains(&status.code());
             let by_route = || {
-                let route = self.instances.retries(path, &headers_sent);
+                let route = self.instances.retries(path, &sent(tried));
                 rule.retries == 0 && tried < route.times && route.codes.contains(&status.code())
             };
             if !by_policy && !by_route() {
@@ -330,9 +338,7 @@ impl Answer {
         observation.end(status.code(), status.message());
         self.body = Body::empty();
         if status.code() != Code::Ok {
-            if let Err(other) = status.add_header(&mut trailers) {
-                _ = other.add_header(&mut trailers); // which says that
-            }
+            write_status(status, &mut trailers);
             trailers.insert(ANSWER, HeaderValue::from_static("1"));
         }
         Poll::Ready(Some(Ok(Frame::trailers(trailers))))

@@ -11,10 +11,11 @@ use std::time::Duration;
 use http::HeaderMap;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tonic::Status;
 use tonic::transport::Endpoint;
 
+use crate::backoff::Backoff;
 use crate::budget::Budget;
 use crate::config::{Config, Discovery};
 use crate::generated::mesh::traffic_service_client::TrafficServiceClient;
@@ -22,8 +23,6 @@ use crate::generated::mesh::{CallPolicy, WatchCallPoliciesRequest};
 use crate::rules::{Rule, Rules};
 
 const FIRST_WAIT: Duration = Duration::from_secs(1);
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// What is done to the calls of one service.
 pub struct Policy {
@@ -113,13 +112,13 @@ struct Follower {
 impl Follower {
     /// Keeps a stream open, and opens it again whenever it ends.
     async fn follow(self) {
-        let (mut pause, mut lost) = (FIRST_PAUSE, false);
+        let (mut backoff, mut lost) = (Backoff::of_streams(), false);
         loop {
             let mut heard = false;
             let ended = self.watch(&mut heard, &mut lost).await;
             self.settle();
             if heard {
-                pause = FIRST_PAUSE;
+                backoff.worked();
             }
             if !std::mem::replace(&mut lost, true) {
                 tracing::warn!(
@@ -127,8 +126,7 @@ impl Follower {
                     "the control plane doesn't say what is done to calls; asking again"
                 );
             }
-            sleep(pause.mul_f64(crate::client::jitter())).await;
-            pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+            backoff.pause().await;
         }
     }
 

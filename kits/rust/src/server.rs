@@ -18,9 +18,9 @@ use tonic::server::NamedService;
 use tower_service::Service;
 
 use crate::incoming::Incoming;
+use crate::messages::MAX_HEADER_LIST;
 use crate::pings::Policed;
 
-const MAX_HEADER_LIST: u32 = 16 << 10; // bytes
 const MAX_STREAMS: u32 = 1000; // at once, on one connection
 
 /// What becomes an answer.

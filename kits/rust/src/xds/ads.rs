@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use prost::Message;
 use tokio::sync::{mpsc, watch};
-use tokio::time::sleep;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 
 use super::cluster::Cluster;
 use super::routes::Routes;
+use crate::backoff::Backoff;
 use crate::bootstrap::Bootstrap;
 use crate::generated::envoy as xds;
 use crate::generated::rpc;
 use xds::aggregated_discovery_service_client::AggregatedDiscoveryServiceClient;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const LISTENER: &str = "type.googleapis.com/envoy.config.listener.v3.Listener";
 const ROUTES: &str = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration";
 const CLUSTER: &str = "type.googleapis.com/envoy.config.cluster.v3.Cluster";
@@ -86,18 +84,17 @@ impl Follower {
     async fn follow(mut self) {
         let Some(first) = self.asked.recv().await else { return };
         self.services.insert(first);
-        let (mut pause, mut lost) = (FIRST_PAUSE, false);
+        let (mut backoff, mut lost) = (Backoff::of_streams(), false);
         loop {
             let mut heard = false;
             let Some(ended) = self.watch(&mut heard, &mut lost).await else { return };
             if heard {
-                pause = FIRST_PAUSE;
+                backoff.worked();
             }
             if !std::mem::replace(&mut lost, true) {
                 tracing::warn!(error = ended.message(), "the control plane is away; calls go on as before");
             }
-            sleep(pause.mul_f64(crate::client::jitter())).await;
-            pause = pause.mul_f64(1.6).min(LONGEST_PAUSE);
+            backoff.pause().await;
         }
     }
 
@@ -156,7 +153,7 @@ impl Follower {
                 Some(rpc::Status { code: Code::InvalidArgument.into(), message: error, details: Vec::new() })
             }
         };
-        self.publish();
+        self.publish(kind);
         stream.subscribed.remove(kind); // so that this type is answered
         self.subscribe(stream, error);
     }
@@ -187,10 +184,16 @@ impl Follower {
         Ok(())
     }
 
-    /// Has calls go by what is known now.
-    fn publish(&mut self) {
+    /// Has calls go by what is known now, after a response of a type. Routes are read anew only where they may be others:
+    /// instances change far more often.
+    fn publish(&mut self, kind: &str) {
         let mut known = Known::default();
+        let before = Arc::clone(&self.known.borrow());
         for service in &self.services {
+            if let Some(routes) = before.routes.get(service).filter(|_| ![LISTENER, ROUTES].contains(&kind)) {
+                known.routes.insert(service.clone(), Arc::clone(routes));
+                continue;
+            }
             let said = match self.listeners.get(service) {
                 Some(Ok(name)) => self.routes.get(name),
                 Some(Err(inline)) => Some(inline),

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use tonic::Status;
 use tonic::body::Body;
 
-use crate::client::chance;
 use crate::connection::{Connection, State};
 use crate::generated::envoy as xds;
+use crate::xds::weighted;
 
 /// The instances of a cluster as they were assigned last.
 #[derive(Default)]
@@ -74,7 +74,7 @@ impl Cluster {
             Arc::clone(made)
         };
         let mut locality = |(weight, addresses): (u32, Vec<String>)| {
-            let turn = AtomicUsize::new(getrandom::u32().unwrap_or(0) as usize); // processes begin apart
+            let turn = AtomicUsize::new(rand::random::<u32>() as usize); // processes begin apart
             Locality { weight, members: addresses.into_iter().map(&mut connect).collect(), turn }
         };
         let levels =
@@ -106,13 +106,7 @@ fn address(said: &xds::LbEndpoint) -> Option<String> {
 impl Level {
     /// An instance that takes the call, or why none does; without a reason there may be one soon.
     fn pick(&self) -> Result<SendRequest<Body>, Option<String>> {
-        let total: u32 = self.0.iter().map(|locality| locality.weight).sum();
-        let mut place = chance() * f64::from(total);
-        let chosen = self.0.iter().position(|locality| {
-            place -= f64::from(locality.weight);
-            place < 0.0
-        });
-        let first = chosen.unwrap_or_default();
+        let first = weighted::choose(self.0.iter().map(|locality| locality.weight)).unwrap_or_default();
         let mut why = None;
         let mut later = false;
         for locality in self.0[first..].iter().chain(&self.0[..first]) {

@@ -7,3 +7,4 @@
 pub mod ads;
 pub mod cluster;
 pub mod routes;
+mod weighted;

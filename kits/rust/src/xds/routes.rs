@@ -6,9 +6,9 @@ use http::HeaderMap;
 use prost::Message as _;
 use tonic::{Code, Status};
 
-use crate::client::chance;
 use crate::generated::envoy as xds;
 use crate::rules::{Compare, Header, to_duration};
+use crate::xds::weighted;
 use xds::header_matcher::HeaderMatchSpecifier as Specifier;
 use xds::route_match::PathSpecifier;
 use xds::string_matcher::MatchPattern;
@@ -55,12 +55,12 @@ pub struct Fault {
 impl Fault {
     /// How long this call is held up.
     pub fn delay(&self) -> Option<Duration> {
-        self.delay.filter(|(_, share)| chance() < *share).map(|(delay, _)| delay)
+        self.delay.filter(|(_, share)| rand::random::<f64>() < *share).map(|(delay, _)| delay)
     }
 
     /// What this call fails with.
     pub fn abort(&self) -> Option<Status> {
-        let (code, _) = self.abort.filter(|(_, share)| chance() < *share)?;
+        let (code, _) = self.abort.filter(|(_, share)| rand::random::<f64>() < *share)?;
         Some(Status::new(code, "a fault was asked for"))
     }
 
@@ -130,20 +130,18 @@ impl Routes {
     /// Where a call goes, and what is done to it.
     pub fn find(&self, path: &str, headers: &HeaderMap) -> Option<(&str, Fault)> {
         let route = self.route(path, headers)?;
-        let total: u32 = route.clusters.iter().map(|(_, weight)| weight).sum();
-        let mut place = chance() * f64::from(total);
-        let chosen = route.clusters.iter().find(|(_, weight)| {
-            place -= f64::from(*weight);
-            place < 0.0
-        });
-        chosen.or(route.clusters.last()).map(|(name, _)| (name.as_str(), route.fault))
+        let chosen = weighted::choose(route.clusters.iter().map(|(_, weight)| *weight));
+        chosen
+            .map(|place| &route.clusters[place])
+            .or(route.clusters.last())
+            .map(|(name, _)| (name.as_str(), route.fault))
     }
 
     fn route(&self, path: &str, headers: &HeaderMap) -> Option<&Route> {
         let matches = |route: &&Route| {
             route.path.holds(path)
                 && route.headers.iter().all(|header| header.matches(headers))
-                && route.share.is_none_or(|share| chance() < share)
+                && route.share.is_none_or(|share| rand::random::<f64>() < share)
         };
         self.0.iter().find(matches)
     }
