@@ -24,7 +24,7 @@ def foreign(language: Language, folder: Path) -> tuple[str, ...]:
         case "typescript":  # nothing of it is compiled; its packages are there since the probe was built
             return ("node", str(FOREIGN / "typescript" / "main.js"))
         case "rust":
-            command = ["kits/rust/build.sh", "--debug", "foreign", "{output}"]
+            command = ["kits/rust/build.sh", "foreign", "{output}"]
             return (str(built(folder / "foreign-rust", command)),)
     raise AssertionError(f"say here how {FOREIGN / language.name} is run")
 

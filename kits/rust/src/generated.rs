@@ -1,4 +1,17 @@
-//! Stubs of what the kit itself calls and follows.
+//! Stubs of what the kit itself calls and follows, and how a service takes in its own.
+
+/// Makes a module `contracts` of what the build script has generated with `gossamer_codegen::contracts`: a module for each
+/// part of a package's name, and `DESCRIPTORS`, which [`Kit::new`](crate::Kit::new) wants.
+#[macro_export]
+macro_rules! contracts {
+    () => {
+        #[allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications)]
+        mod contracts {
+            include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
+            pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+        }
+    };
+}
 
 mod all {
     #![allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications, dead_code)]

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 /// Generates stubs of contracts, which are named by their files below protos/, for example
 /// `shop/catalog/v1/catalog.proto`. What each imports is generated as well.
 ///
-/// For a build script. `OUT_DIR` has then `contracts.rs` with a module for each part of a package's name, for `include!`,
-/// and `descriptors.bin` for `include_bytes!`. Fails where a contract is not found or is wrong.
+/// For a build script. `OUT_DIR` has then `contracts.rs` with a module for each part of a package's name, and
+/// `descriptors.bin`; `gossamer_kit::contracts!` takes in both. Fails where a contract is not found or is wrong.
 pub fn contracts(files: &[&str]) -> Result<(), Box<dyn Error>> {
     generate(files, &[])
 }

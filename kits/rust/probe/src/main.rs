@@ -12,13 +12,8 @@ use std::time::Duration;
 
 use gossamer_kit::{Config, Kit, StartError};
 
-mod contracts {
-    #![allow(missing_docs, clippy::all, clippy::pedantic, unused_qualifications)]
-    include!(concat!(env!("OUT_DIR"), "/contracts.rs"));
-}
+gossamer_kit::contracts!();
 use contracts::gossamer::probe::v1 as contract;
-
-const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 
 fn main() -> ExitCode {
     gossamer_kit::run(serve())
@@ -26,7 +21,7 @@ fn main() -> ExitCode {
 
 async fn serve() -> Result<(), StartError> {
     let config = Config::from_env()?;
-    let mut kit = Kit::new(config.clone(), DESCRIPTORS)?;
+    let mut kit = Kit::new(config.clone(), contracts::DESCRIPTORS)?;
     let probe = probe::Probe::new(config, kit.clients());
     kit.add(contract::probe_service_server::ProbeServiceServer::new(probe::Served(Arc::new(probe))));
     kit.serve().await?;
