@@ -1,5 +1,6 @@
 """A checkout of its own for a stack: a copy of the project, or one service in the language of the shell."""
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -59,6 +60,17 @@ def copy_checkout(root: Path) -> Path:
     gossamer.chmod(0o755)
     _link_node_packages(root)
     return root
+
+
+def give_crates(root: Path) -> None:
+    """Give a copy what Cargo has built here of others' crates, so that it builds only the project's own anew."""
+    here, there = ROOT / "target/debug", root / "target/debug"
+    if not here.exists():
+        return
+    with (here / ".cargo-lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)  # as Cargo does: nothing is built meanwhile
+        for name in ("deps", "build", ".fingerprint"):
+            shutil.copytree(here / name, there / name)
 
 
 def _link_node_packages(root: Path) -> None:

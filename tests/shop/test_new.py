@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from harness.checkout import copy_checkout
+from harness.checkout import copy_checkout, give_crates
 from harness.stack import GRPCURL, ROOT, Stack, eventually
 
 LANGUAGES = sorted(path.parent.name for path in ROOT.glob("kits/*/template"))
@@ -36,6 +36,7 @@ CONTRACT = (
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give a running stack of a copy of the project, which tests add services to."""
     root = copy_checkout(tmp_path_factory.mktemp("copy") / "checkout")
+    give_crates(root)
     with Stack(tmp_path_factory.mktemp("copied") / "state", root=root, gossamer=root / ".venv/bin/gossamer") as stack:
         stack.up()
         yield stack
