@@ -77,7 +77,8 @@ def test_what_is_built_is_not_built_again_until_its_content_changes(checkout: St
 def test_a_language_whose_tools_are_missing_is_left_out_and_the_stack_says_so(checkout: Stack) -> None:
     write(checkout.root / "kits/shell/kit.yaml", KIT.replace('minimum: "1.0"', 'minimum: "2.5"'))
     done = checkout.run("up")
-    assert "sh 2.5 or newer is needed, found 1.0; install a shell" in done.stdout
+    assert "\ncatalog is left out: sh 2.5 or newer is needed, found 1.0; install a shell\n" in done.stdout
+    assert "\ncatalog    skipped " in done.stdout  # what is told of it makes no column of the table narrower
     assert checkout.processes()["catalog"]["state"] == "skipped"
 
 

@@ -19,6 +19,6 @@ def ps(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")
         show.as_json({"name": current.name, "processes": processes, **wrong})
         return
     show.console.print(show.processes(current, health))
-    show.troubles(each for each in current.processes if show.state(each) in ("failed", "backoff"))
+    show.troubles(each for each in current.processes if show.state(each) in ("failed", "backoff", "skipped"))
     for line in trouble.lines:
         show.console.print(Text.assemble(("!", "yellow"), f" {line}"))

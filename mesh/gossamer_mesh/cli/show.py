@@ -60,7 +60,7 @@ def processes(stack: pb.Stack, health: Mapping[str, str]) -> Table:
         table.add_column(title, no_wrap=True)
     table.add_column("restarts", justify="right")
     table.add_column("memory", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True, overflow="ellipsis")
+    table.add_column("")  # the one that may become narrower
     for each in stack.processes:
         running = each.pid != 0
         table.add_row(
@@ -71,17 +71,18 @@ def processes(stack: pb.Stack, health: Mapping[str, str]) -> Table:
             age(time.time() - each.start_time.ToMilliseconds() / 1000) if running else "",
             str(each.restarts),
             f"{each.memory_bytes / MEGABYTE:.0f} MB" if running else "",
-            Text(each.detail, style="dim"),
+            Text(each.detail, style="dim", no_wrap=True, overflow="ellipsis"),
         )
     total = sum(each.memory_bytes for each in stack.processes)
     table.add_row("", "", "", "", "", "", f"{total / MEGABYTE:.0f} MB", Text("in all", style="dim"), style="dim")
     return table
 
 
-def troubles(broken: Iterable[pb.Process]) -> None:
-    """Print why processes do not come up, and the last lines they wrote."""
-    for each in broken:
-        console.print(Text.assemble("\n", (each.name, "bold"), f": {each.detail}"))
+def troubles(processes: Iterable[pb.Process]) -> None:
+    """Print why processes do not come up or are left out, and the last lines they wrote."""
+    for each in processes:
+        why = f" is left out: {each.detail}" if state(each) == "skipped" else f": {each.detail}"
+        console.print(Text.assemble("\n", (each.name, "bold"), why))
         for line in each.last_lines:
             console.print(Text(f"  {line}", style="dim"))
 

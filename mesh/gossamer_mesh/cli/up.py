@@ -52,7 +52,7 @@ def _report(workspace: Workspace, broken: list[pb.Process], *, as_json: bool, to
         show.as_json([show.process_dict(each, health) for each in current.processes])
         return
     show.console.print(show.processes(current, health))
-    show.troubles(broken)
+    show.troubles([*(each for each in current.processes if show.state(each) == "skipped"), *broken])
     if not broken:
         show.console.print(f"\n[bold green]{current.name} is up[/] after {took:.1f} s. Try:\n", markup=True)
         for line in invite.lines(workspace, current):
