@@ -14,10 +14,12 @@ proto ?=
 BIN := .venv/bin
 READY := .venv/ready
 GO := kits/go services bench tests
+MAVEN := mvn --quiet --batch-mode
 # A Go that was installed into .venv will do as well. Not for up: it prints commands as a person's own shell finds them.
 test-python test-go languages lint bench tools: export PATH := $(PATH):$(CURDIR)/$(BIN)
 
-.PHONY: help up down ps doctor new protos test test-python test-go test-typescript test-rust languages lint lint-typescript lint-rust bench tools packages cargo clean lock
+.PHONY: help up down ps doctor new protos test test-python test-go test-typescript test-rust test-java languages \
+	lint lint-typescript lint-rust lint-java bench tools packages cargo java clean lock
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,9 +42,9 @@ new: $(READY) ## A new service: name=loyalty language=go, and proto=FILE for a c
 protos: $(READY) ## Generate stubs in every language from the contracts in protos/
 	@$(BIN)/python codegen/protos.py
 
-test: test-python test-go test-typescript test-rust ## Every test in every language; a running stack does not mind
+test: test-python test-go test-typescript test-rust test-java ## Every test in every language; a running stack does not mind
 
-test-python: tools packages cargo
+test-python: tools packages cargo java
 	$(BIN)/pytest -n 2 --dist loadgroup
 
 # The race detector needs a C compiler; where there is none, Go says that it has no cgo.
@@ -55,11 +57,14 @@ test-typescript: packages
 test-rust: cargo $(READY)
 	cargo test --locked --quiet
 
-languages: tools packages cargo ## Run the conformance suite and write its results to docs/languages.md
+test-java: java
+	$(MAVEN) test
+
+languages: tools packages cargo java ## Run the conformance suite and write its results to docs/languages.md
 	$(BIN)/pytest -n 2 --dist loadgroup tests/conformance
 	PYTHONPATH=tests $(BIN)/python -m conformance.languages
 
-lint: $(READY) lint-typescript lint-rust ## Every linter, and whether stubs and contracts are what they should be
+lint: $(READY) lint-typescript lint-rust lint-java ## Every linter, and whether stubs and contracts are what they should be
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
@@ -77,6 +82,10 @@ lint-typescript: packages
 lint-rust: cargo $(READY)
 	cargo fmt --check
 	cargo clippy --locked --quiet --all-targets -- --deny warnings
+
+# Maven compiles with every warning an error.
+lint-java: java
+	$(MAVEN) com.spotify.fmt:fmt-maven-plugin:check test-compile
 
 bench: tools ## Measure, side by side with what it is compared to; only=NAME for one
 	$(BIN)/python bench/run.py $(only)
@@ -96,13 +105,18 @@ packages:
 		"install it from https://nodejs.org" >&2; exit 64; }
 	@node tools/packages.js
 
+java:
+	@command -v mvn >/dev/null || { echo "Maven 3.8 or newer, and a JDK of Java 17 or newer, are needed for tests and linters," \
+		"and no mvn is on PATH; install them from https://maven.apache.org and https://adoptium.net" >&2; exit 64; }
+
 lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
 	$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
 		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 
 clean: $(READY) ## End the stack and remove everything that was made here, data included
 	@$(BIN)/gossamer down --erase
-	rm -rf target node_modules kits/typescript/dist services/*/dist .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf target node_modules kits/typescript/dist kits/java/target kits/java/*/target services/*/dist services/*/target \
+		.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A .venv whose Python was upgraded away is made anew.
 ifeq ($(realpath $(BIN)/python),)

@@ -4,6 +4,7 @@ They are built before the first test, since a build from empty caches may take l
 """
 
 import contextlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,10 @@ def foreign(language: Language, folder: Path) -> tuple[str, ...]:
         case "rust":
             command = ["kits/rust/build.sh", "foreign", "{output}"]
             return (str(built(folder / "foreign-rust", command)),)
+        case "java":  # compiled as it starts, against what the probe was built with
+            probe = ROOT / "kits/java/probe/target"
+            classpath = [str(next(probe.glob("*.jar"))), (probe / "classpath").read_text()]
+            return ("java", "-cp", os.pathsep.join(classpath), str(FOREIGN / "java" / "Main.java"))
     raise AssertionError(f"say here how {FOREIGN / language.name} is run")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from conformance.conftest import each_test
-from conformance.mesh import WITHIN, Mesh, Probes
+from conformance.mesh import WITHIN, Mesh, Probes, until
 from conformance.otlp import Receiver, Span
 from conformance.peers import Callee
 from harness.control import ControlPlane
@@ -144,7 +144,12 @@ async def test_what_was_said_last_holds_while_the_control_plane_is_away(
     await routed.route({**EVERY, **LIMITED}, rules=1)
     async with ControlPlane(tmp_path / "control", mesh.consul.url) as control:
         probe = await probes.start(language, GRPC_XDS_BOOTSTRAP_CONFIG=control.bootstrap("test/probe/1"))
-        await called(probe, receiver, routed.name)
+
+        async def answered() -> bool:
+            span = await called(probe, receiver, routed.name)
+            return bool(span.attributes["rpc.response.status_code"] == "OK")
+
+        await until(answered, "an answer in time")
         await control.end(signal.SIGKILL)
         routed.callee.delay = LONG
         span = await called(probe, receiver, routed.name)

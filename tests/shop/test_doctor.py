@@ -10,7 +10,7 @@ from harness.stack import GOSSAMER, Stack
 
 from gossamer_mesh.local import ports
 
-LANGUAGES = ["language go", "language python", "language rust", "language typescript"]
+LANGUAGES = ["language go", "language java", "language python", "language rust", "language typescript"]
 NAMES = ["python", "go", "consul", "grpcurl", "postgres", "valkey", *LANGUAGES, "ports"]
 
 
@@ -48,7 +48,8 @@ def test_what_is_missing_is_marked_with_how_to_get_it(without_go: Stack) -> None
 def test_programs_find_what_is_missing_by_its_name(without_go: Stack) -> None:
     done = without_go.run("doctor", "--json", check=False)
     missing = {each["name"]: each["found"] for each in json.loads(done.stdout) if not each["ok"]}
-    assert (done.returncode, set(missing)) == (1, {"go", "language go", "language rust", "language typescript"})
+    languages = {"language go", "language java", "language rust", "language typescript"}
+    assert (done.returncode, set(missing)) == (1, {"go", *languages})
     assert "https://go.dev/dl" in missing["go"]
 
 
