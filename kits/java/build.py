@@ -4,11 +4,11 @@
 
 The program runs copies of what was built: Java reads its archives as it goes, and a build must not change them under an
 instance that runs. Beside them lies an archive of their classes as Java needs them in memory, which halves the time
-of a start. Maven is asked without the network first, which spares it seconds.
+of a start. All are kept by the content of the sources, so that a stack beside another one waits for no Maven. Maven is
+asked without the network first, which spares it seconds.
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shlex
@@ -18,7 +18,20 @@ import sys
 import threading
 from pathlib import Path
 
+from gossamer_mesh.local.build import fingerprint
+
 ROOT = Path(__file__).parents[2]
+COPIES = ROOT / "kits/java/target/copies"
+SOURCES = (
+    "pom.xml",
+    "kits/java/build.py",
+    "kits/java/pom.xml",
+    "kits/java/src/main/**/*",
+    "kits/java/contracts/pom.xml",
+    "protos/**/*.proto",
+    "{module}/pom.xml",
+    "{module}/src/main/**/*",
+)
 FLAGS = (
     "-XX:+UseSerialGC",  # and one compiler: services are small, start often, and share the processors with others
     "-XX:TieredStopAtLevel=1",
@@ -42,28 +55,29 @@ REHEARSAL = {
     "OTEL_EXPORTER_OTLP_ENDPOINT": "",
 }
 REHEARSAL_S = 30
-KEPT = 2
-"""Copies that stay: what runs may be of the one before."""
+KEPT = 4
+"""Copies of a module that stay: what runs may be of those before."""
 
 
 def main(module: str, main_class: str, output: str) -> int:
     """Build, copy, and write the program; gives the exit status."""
-    target = Path(output).absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
     with (ROOT / "kits/java/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several services are built at once, and share modules
-        if status := build(module):
-            return status
-        classpath = [Path(path) for path in (ROOT / module / "target/classpath").read_text().split(os.pathsep)]
-        own = next((ROOT / module / "target").glob("*.jar"))
-        place, copies = copied(target.with_name(f"{target.name}.jars"), [own, *classpath])
-    run = ["-cp", os.pathsep.join(map(str, copies)), main_class]
-    archive = place / "classes.jsa"
-    if not archive.exists():
-        rehearse(run, archive)
-    words = ["exec", "java", *FLAGS, f"-XX:SharedArchiveFile={archive}", *run]
+        sources = fingerprint(ROOT, [pattern.format(module=module) for pattern in SOURCES])
+        place = COPIES / module.replace("/", ".") / sources[:16]
+        if not is_whole(place):
+            if status := build(module):
+                return status
+            copy(ROOT / module / "target", place)
+            rehearse([*words(place), main_class], place)
+        place.touch()
+        for old in sorted(place.parent.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
+            shutil.rmtree(old, ignore_errors=True)
+    target = Path(output).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f"{target.name}.part")
-    part.write_text(f'#!/bin/sh\n{shlex.join(words)} "$@"\n')
+    command = ["java", *FLAGS, f"-XX:SharedArchiveFile={place / 'classes.jsa'}", *words(place), main_class]
+    part.write_text(f'#!/bin/sh\nexec {shlex.join(command)} "$@"\n')
     part.chmod(0o755)
     part.replace(target)
     return 0
@@ -76,30 +90,39 @@ def build(module: str) -> int:
     return offline.returncode and subprocess.run(command, cwd=ROOT, check=False).returncode
 
 
-def copied(folder: Path, jars: list[Path]) -> tuple[Path, list[Path]]:
-    """Copy those that are made here; give the copies' folder, and where all are."""
-    ours = [jar for jar in jars if jar.is_relative_to(ROOT)]
-    content = [bytes(jar) if jar not in ours else jar.read_bytes() for jar in jars]
-    place = folder / hashlib.sha256(b"".join(content)).hexdigest()[:16]
-    if not place.is_dir():
-        part = place.with_suffix(".part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        for jar in ours:
+def copy(built: Path, place: Path) -> None:
+    """Copy the archives that are made here, and note where all are."""
+    shutil.rmtree(place, ignore_errors=True)
+    part = place.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    classpath = []
+    for jar in [next(built.glob("*.jar")), *map(Path, (built / "classpath").read_text().split(os.pathsep))]:
+        ours = jar.is_relative_to(ROOT)
+        classpath.append(str(place / jar.name if ours else jar))
+        if ours:
             shutil.copy2(jar, part)
-        part.rename(place)
-    place.touch()
-    for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)[KEPT:]:
-        shutil.rmtree(old, ignore_errors=True)
-    return place, [place / jar.name if jar in ours else jar for jar in jars]
+    (part / "classpath").write_text(os.pathsep.join(classpath))
+    part.rename(place)
 
 
-def rehearse(run: list[str], archive: Path) -> None:
+def is_whole(place: Path) -> bool:
+    """Tell whether all is there that a program runs, that of Maven's own repository included."""
+    noted = place / "classpath"
+    return noted.exists() and all(Path(jar).exists() for jar in noted.read_text().split(os.pathsep))
+
+
+def words(place: Path) -> list[str]:
+    """Say to Java where the classes are."""
+    return ["-cp", (place / "classpath").read_text()]
+
+
+def rehearse(run: list[str], place: Path) -> None:
     """Start the program alone, and end it, upon which it leaves an archive of the classes that it loaded.
 
     One that can't run alone leaves that of fewer classes.
     """
-    part = archive.with_suffix(".part")
+    part = place / "classes.part"
     command = ["java", *FLAGS, "-Dgossamer.rehearsal=true", f"-XX:ArchiveClassesAtExit={part}", *run]
     environment = {**os.environ, **REHEARSAL}
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as program:
@@ -110,7 +133,7 @@ def rehearse(run: list[str], archive: Path) -> None:
         program.wait()
         limit.cancel()
     if part.exists() and program.returncode >= 0:
-        part.rename(archive)
+        part.rename(place / "classes.jsa")
 
 
 if __name__ == "__main__":
