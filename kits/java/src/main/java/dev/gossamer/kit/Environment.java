@@ -172,7 +172,9 @@ final class Environment {
   }
 
   private static Duration milliseconds(String text) {
-    if (!text.matches("[0-9]{1,10}") || Long.parseLong(text) < 1 || Long.parseLong(text) > Integer.MAX_VALUE) {
+    if (!text.matches("[0-9]{1,10}")
+        || Long.parseLong(text) < 1
+        || Long.parseLong(text) > Integer.MAX_VALUE) {
       throw expected("a number of milliseconds above zero, such as 200");
     }
     return Duration.ofMillis(Long.parseLong(text));

@@ -133,7 +133,7 @@ final class Registration {
         Map.of(
             "GRPC", address.toString(),
             "Interval", "1s",
-            "Timeout", "1s",
+            "Timeout", "3s", // a machine that is busy for a moment must not take every instance out
             "Status", "passing", // it says SERVING before it is registered
             "DeregisterCriticalServiceAfter", "1m");
     Map<String, String> meta =
