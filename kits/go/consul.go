@@ -61,7 +61,7 @@ func newEntry(config Config, address netip.AddrPort, contracts []string) *api.Ag
 		Check: &api.AgentServiceCheck{
 			GRPC:                           address.String(),
 			Interval:                       "1s",
-			Timeout:                        "1s",
+			Timeout:                        "3s",              // a machine that is busy for a moment must not take every instance out
 			Status:                         api.HealthPassing, // it says SERVING before it is registered
 			DeregisterCriticalServiceAfter: "1m",
 		},

@@ -128,7 +128,7 @@ async def test_consul_knows_the_instance_and_checks_it(probe: Probe, mesh: Mesh)
     assert service["Meta"] == {"version": "dev", "zone": "local", "language": probe.language, "contracts": CONTRACT}
     [check] = [check for check in entry["Checks"] if check["ServiceID"] == probe.instance]
     assert check["Type"] == "grpc"
-    assert (check["Interval"], check["Timeout"]) == ("1s", "1s")
+    assert (check["Interval"], check["Timeout"]) == ("1s", "3s")
 
 
 @pytest.mark.row("join")

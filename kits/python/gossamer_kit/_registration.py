@@ -92,7 +92,7 @@ class Registration:
     async def _register(self) -> None:
         config = self._config
         at = f"[{self._address}]" if ":" in self._address else self._address
-        check = Check.grpc(f"{at}:{self._port}", "1s", timeout="1s", deregister="1m")
+        check = Check.grpc(f"{at}:{self._port}", "1s", timeout="3s", deregister="1m")
         await self._service.register(
             config.service,
             service_id=config.instance,

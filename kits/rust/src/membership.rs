@@ -89,7 +89,7 @@ fn entry(config: &Config, address: SocketAddr, contracts: &[String]) -> Value {
         "Check": {
             "GRPC": address.to_string(),
             "Interval": "1s",
-            "Timeout": "1s",
+            "Timeout": "3s",
             "Status": "passing", // it says SERVING before it is registered
             "DeregisterCriticalServiceAfter": "1m",
         },

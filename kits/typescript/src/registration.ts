@@ -97,7 +97,7 @@ export class Registration {
         Check: {
           GRPC: joined(at.host, at.port),
           Interval: "1s",
-          Timeout: "1s",
+          Timeout: "3s",
           DeregisterCriticalServiceAfter: "1m",
           Status: "passing", // it serves already; a check begins critical otherwise
         },
