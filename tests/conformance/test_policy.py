@@ -73,12 +73,17 @@ async def routed(mesh: Mesh) -> AsyncIterator[Routed]:
 
 
 async def called(
-    probe: Probe, receiver: Receiver, service: str, method: pb.CallMethod = pb.CALL_METHOD_ECHO, trace: str = ""
+    probe: Probe,
+    receiver: Receiver,
+    service: str,
+    method: pb.CallMethod = pb.CALL_METHOD_ECHO,
+    trace: str = "",
+    within: float | None = 20,
 ) -> Span:
     """Have a probe call a service, and give the call's client span."""
     trace = trace or secrets.token_hex(16)
     sent = [("traceparent", f"00-{trace}-{secrets.token_hex(8)}-01")]
-    await probe.stub.Call(pb.CallRequest(service=service, method=method), metadata=sent, timeout=20).code()
+    await probe.stub.Call(pb.CallRequest(service=service, method=method), metadata=sent, timeout=within).code()
     [client] = [span for span in await receiver.spans(trace, 2) if span.kind == "client"]
     return client
 
@@ -166,7 +171,7 @@ async def _slow_first(language: Language, probes: Probes, mesh: Mesh, receiver: 
         slow.delay = 60
         await slow.join(mesh, routed.name)
         probe = await probes.start(language, GOSSAMER_DEADLINE="3s")
-        spans = [await called(probe, receiver, routed.name) for _ in range(4)]
+        spans = [await called(probe, receiver, routed.name, within=None) for _ in range(4)]
         await mesh.consul.deregister(slow.instance)
     return spans
 
