@@ -30,6 +30,23 @@ async def test_each_language_calls_each(caller: Language, callee: Language, stan
     ]
 
 
+async def test_each_language_reads_the_errors_of_each(caller: Language, callee: Language, standing: Standing) -> None:
+    first, second = await standing(caller), await standing(callee)
+
+    async def failure(method: pb.CallMethod) -> pb.CallFailure:
+        request = pb.CallRequest(service=second.service, method=method)
+        answer: pb.CallResponse = await first.stub.Call(request, timeout=10)
+        return answer.failure
+
+    domain = "gossamer.probe.v1"
+    assert await failure(pb.CALL_METHOD_FAIL) == pb.CallFailure(
+        code=5, message="nothing to find here", reason="PROBE_NOT_FOUND", domain=domain
+    )
+    assert await failure(pb.CALL_METHOD_REFUSED) == pb.CallFailure(
+        code=3, message="invalid request", reason="INVALID_REQUEST", domain=domain, fields=["code"]
+    )
+
+
 async def test_a_called_instance_measures_who_called(
     caller: Language, callee: Language, probes: Probes, receiver: Receiver, standing: Standing
 ) -> None:

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
@@ -108,6 +109,14 @@ func (p *probe) Call(ctx context.Context, request *probev1.CallRequest) (*probev
 		answer, err := callee.Wait(ctx, request.GetWait())
 		response.Hop = answer.GetHop()
 		return response, err
+	case probev1.CallMethod_CALL_METHOD_FAIL:
+		_, err := callee.Fail(ctx, &probev1.FailRequest{Mode: probev1.FailMode_FAIL_MODE_DOMAIN})
+		response.Failure = failure(err)
+		return response, nil
+	case probev1.CallMethod_CALL_METHOD_REFUSED:
+		_, err := callee.Fail(ctx, &probev1.FailRequest{Code: 99})
+		response.Failure = failure(err)
+		return response, nil
 	case probev1.CallMethod_CALL_METHOD_COUNT:
 		return response, count(ctx, callee, request.GetAbandon())
 	case probev1.CallMethod_CALL_METHOD_SUM:
@@ -115,6 +124,23 @@ func (p *probe) Call(ctx context.Context, request *probev1.CallRequest) (*probev
 	default:
 		return response, chat(ctx, callee, request.GetAbandon())
 	}
+}
+
+// failure is what can be read of a call that failed.
+func failure(err error) *probev1.CallFailure {
+	said := status.Convert(err)
+	read := &probev1.CallFailure{Code: int32(said.Code()), Message: said.Message()}
+	for _, detail := range said.Details() {
+		switch detail := detail.(type) {
+		case *errdetails.ErrorInfo:
+			read.Reason, read.Domain = detail.GetReason(), detail.GetDomain()
+		case *errdetails.BadRequest:
+			for _, violation := range detail.GetFieldViolations() {
+				read.Fields = append(read.Fields, violation.GetField())
+			}
+		}
+	}
+	return read
 }
 
 func (p *probe) Fail(ctx context.Context, request *probev1.FailRequest) (*probev1.FailResponse, error) {

@@ -13,12 +13,15 @@ from collections.abc import AsyncIterator
 from typing import Any, TypeAlias
 
 import grpc
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from grpc_status.rpc_status import from_call
 
 from gossamer.probe.v1 import probe_pb2 as pb
 from gossamer.probe.v1.probe_pb2_grpc import ProbeServiceServicer, ProbeServiceStub, add_ProbeServiceServicer_to_server
 from gossamer_kit import Config, Error, Kit, run, trace_id
 
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
+REFUSED_CODE = 99
 
 
 class Probe(ProbeServiceServicer):
@@ -59,6 +62,10 @@ class Probe(ProbeServiceServicer):
             return pb.CallResponse(hop=(await stub.Echo(pb.EchoRequest())).hop)
         if request.method == pb.CALL_METHOD_WAIT:
             return pb.CallResponse(hop=(await stub.Wait(request.wait)).hop)
+        if request.method == pb.CALL_METHOD_FAIL:
+            return pb.CallResponse(failure=await _failure(stub, pb.FailRequest(mode=pb.FAIL_MODE_DOMAIN)))
+        if request.method == pb.CALL_METHOD_REFUSED:
+            return pb.CallResponse(failure=await _failure(stub, pb.FailRequest(code=REFUSED_CODE)))
         await {
             pb.CALL_METHOD_COUNT: _count,
             pb.CALL_METHOD_SUM: _sum,
@@ -124,6 +131,22 @@ class Probe(ProbeServiceServicer):
         if (remaining := context.time_remaining()) is not None:
             hop.remaining.FromNanoseconds(int(remaining * 1e9))
         return hop
+
+
+async def _failure(stub: Any, request: pb.FailRequest) -> pb.CallFailure:
+    try:
+        await stub.Fail(request)
+    except grpc.aio.AioRpcError as error:
+        failure = pb.CallFailure(code=error.code().value[0], message=error.details())
+        info, bad = ErrorInfo(), BadRequest()
+        status = from_call(error)
+        for detail in status.details if status else ():
+            if detail.Unpack(info):
+                failure.reason, failure.domain = info.reason, info.domain
+            if detail.Unpack(bad):
+                failure.fields.extend(violation.field for violation in bad.field_violations)
+        return failure
+    return pb.CallFailure()
 
 
 async def _count(stub: Any, *, abandon: bool) -> None:

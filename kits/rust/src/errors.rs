@@ -37,6 +37,25 @@ impl Error {
         Self { code, reason, message, fields: Vec::new(), metadata: HashMap::new() }
     }
 
+    /// What another service said when a call of it failed, and the domain of that; `None` where it did not say why.
+    #[must_use]
+    pub fn of(status: &Status) -> Option<(Self, String)> {
+        let said = rpc::Status::decode(status.details()).ok()?;
+        let info: rpc::ErrorInfo =
+            said.details.iter().find_map(|detail| unpacked("google.rpc.ErrorInfo", detail))?;
+        let request: Option<rpc::BadRequest> =
+            said.details.iter().find_map(|detail| unpacked("google.rpc.BadRequest", detail));
+        let violations = request.unwrap_or_default().field_violations.into_iter();
+        let error = Self {
+            code: status.code(),
+            reason: info.reason,
+            message: status.message().to_owned(),
+            fields: violations.map(|each| (each.field, each.description)).collect(),
+            metadata: info.metadata,
+        };
+        Some((error, info.domain))
+    }
+
     /// What a caller of a contract of this package gets to see of it.
     pub(crate) fn into_status(self, domain: &str) -> Status {
         let info = rpc::ErrorInfo { reason: self.reason, domain: domain.to_owned(), metadata: self.metadata };
@@ -58,6 +77,10 @@ impl Error {
 
 fn packed(name: &str, message: &impl prost::Message) -> Any {
     Any { type_url: format!("type.googleapis.com/{name}"), value: message.encode_to_vec() }
+}
+
+fn unpacked<M: prost::Message + Default>(name: &str, any: &Any) -> Option<M> {
+    any.type_url.rsplit('/').next().filter(|found| *found == name).and_then(|_| M::decode(&*any.value).ok())
 }
 
 impl std::fmt::Display for Error {
@@ -115,6 +138,26 @@ pub(crate) fn report(error: &str, stack: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_of_an_error_can_be_read_again() {
+        let mut said = Error::new(Code::NotFound, "UNKNOWN", "no such product");
+        said.fields.push(("items[0].product_id".to_owned(), "is unknown".to_owned()));
+        said.metadata.insert("product_id".to_owned(), "x".to_owned());
+        let (read, domain) = Error::of(&said.into_status("shop.catalog.v1")).expect("a reason");
+        assert_eq!(
+            (read.code, &*read.reason, &*read.message),
+            (Code::NotFound, "UNKNOWN", "no such product")
+        );
+        assert_eq!(read.fields, [("items[0].product_id".to_owned(), "is unknown".to_owned())]);
+        assert_eq!((&*read.metadata["product_id"], &*domain), ("x", "shop.catalog.v1"));
+    }
+
+    #[test]
+    fn a_status_without_a_reason_has_none() {
+        assert!(Error::of(&Status::unavailable("away")).is_none());
+        assert!(Error::of(&Status::with_details(Code::Internal, "", vec![255].into())).is_none());
+    }
 
     #[test]
     fn the_domain_of_an_error_is_the_package_of_its_contract() {

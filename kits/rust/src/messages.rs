@@ -54,8 +54,7 @@ impl Checks {
         match self.validator.validate(&decoded) {
             Ok(()) => Ok(()),
             Err(Violated::Validation(found)) => {
-                let mut error =
-                    Error::new(Code::InvalidArgument, "INVALID_REQUEST", "the request is not valid");
+                let mut error = Error::new(Code::InvalidArgument, "INVALID_REQUEST", "invalid request");
                 let describe = |violation: &prost_protovalidate::Violation| {
                     let text = violation.message();
                     let text = if text.is_empty() { violation.rule_id() } else { text };

@@ -3,6 +3,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { durationFromMs, durationMs } from "@bufbuild/protobuf/wkt";
 import {
+  type CallFailureSchema,
   CallMethod,
   type CallRequest,
   type CallResponseSchema,
@@ -25,7 +26,7 @@ import {
   type WaitResponseSchema,
 } from "@gossamer/contracts/gossamer/probe/v1/probe_pb.js";
 
-import { type CallContext, type Handlers, type Kit, RpcError, Status, traceId } from "../src/index.js";
+import { type CallContext, CallError, type Handlers, type Kit, RpcError, Status, traceId } from "../src/index.js";
 import { chat, count, sum } from "./streams.js";
 
 /** How many calls of a key wait, and how many have given up. */
@@ -71,6 +72,10 @@ export class Probe implements Handlers<typeof ProbeService> {
         return answered(await callee.echo({}));
       case CallMethod.WAIT:
         return answered(await callee.wait(request.wait ?? {}));
+      case CallMethod.FAIL:
+        return { failure: await failure(callee.fail({ mode: FailMode.DOMAIN })) };
+      case CallMethod.REFUSED:
+        return { failure: await failure(callee.fail({ code: 99 })) };
       case CallMethod.COUNT:
         await count(callee, request.abandon);
         return {};
@@ -150,6 +155,18 @@ export class Probe implements Handlers<typeof ProbeService> {
       traceId: traceId(),
       ...(call.remaining === Number.POSITIVE_INFINITY ? {} : { remaining: durationFromMs(call.remaining) }),
     };
+  }
+}
+
+/** What can be read of a call that fails. */
+async function failure(call: Promise<unknown>): Promise<MessageInitShape<typeof CallFailureSchema>> {
+  try {
+    await call;
+    return {};
+  } catch (error) {
+    if (!(error instanceof CallError)) throw error;
+    const { code, details, reason, domain, fields } = error;
+    return { code, message: details, reason, domain, fields: fields.map(({ field }) => field) };
   }
 }
 

@@ -19,9 +19,9 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::contract::probe_service_client::ProbeServiceClient;
 use crate::contract::probe_service_server::ProbeService;
 use crate::contract::{
-    CallMethod, CallRequest, CallResponse, ChatRequest, ChatResponse, CountRequest, CountResponse,
-    EchoRequest, EchoResponse, FailMode, FailRequest, FailResponse, Hop, RelayRequest, RelayResponse,
-    SumRequest, SumResponse, WaitRequest, WaitResponse,
+    CallFailure, CallMethod, CallRequest, CallResponse, ChatRequest, ChatResponse, CountRequest,
+    CountResponse, EchoRequest, EchoResponse, FailMode, FailRequest, FailResponse, Hop, RelayRequest,
+    RelayResponse, SumRequest, SumResponse, WaitRequest, WaitResponse,
 };
 use crate::streams;
 
@@ -117,15 +117,38 @@ impl Probe {
             self.pause(first).await?;
         }
         let mut callee = self.client(&request.service);
+        let mut failure = None;
         let hop = match request.method() {
             CallMethod::Unspecified => None,
             CallMethod::Echo => callee.echo(EchoRequest::default()).await?.into_inner().hop,
             CallMethod::Wait => callee.wait(request.wait.unwrap_or_default()).await?.into_inner().hop,
+            CallMethod::Fail | CallMethod::Refused => {
+                let mode = FailMode::Domain.into();
+                let fails = match request.method() {
+                    CallMethod::Fail => FailRequest { mode, ..FailRequest::default() },
+                    _ => FailRequest { code: 99, ..FailRequest::default() },
+                };
+                failure = callee.fail(fails).await.err().map(|status| read(&status));
+                None
+            }
             CallMethod::Count => streams::count(callee, request.abandon).await.map(|()| None)?,
             CallMethod::Sum => streams::sum(callee, request.abandon).await.map(|()| None)?,
             CallMethod::Chat => streams::chat(callee, request.abandon).await.map(|()| None)?,
         };
-        Ok(CallResponse { hop })
+        Ok(CallResponse { hop, failure })
+    }
+}
+
+/// What can be read of a call that failed.
+fn read(status: &Status) -> CallFailure {
+    let (error, domain) =
+        Error::of(status).unwrap_or_else(|| (Error::new(status.code(), "", status.message()), String::new()));
+    CallFailure {
+        code: error.code.into(),
+        message: error.message,
+        reason: error.reason,
+        domain,
+        fields: error.fields.into_iter().map(|(path, _)| path).collect(),
     }
 }
 

@@ -102,6 +102,10 @@ const (
 	CallMethod_CALL_METHOD_SUM CallMethod = 4
 	// Chat, of 3 messages, each sent after the answer to the one before.
 	CallMethod_CALL_METHOD_CHAT CallMethod = 5
+	// Fail, as FAIL_MODE_DOMAIN does. How it failed is answered.
+	CallMethod_CALL_METHOD_FAIL CallMethod = 6
+	// Fail, with a code that its contract refuses. How it failed is answered.
+	CallMethod_CALL_METHOD_REFUSED CallMethod = 7
 )
 
 // Enum value maps for CallMethod.
@@ -113,6 +117,8 @@ var (
 		3: "CALL_METHOD_COUNT",
 		4: "CALL_METHOD_SUM",
 		5: "CALL_METHOD_CHAT",
+		6: "CALL_METHOD_FAIL",
+		7: "CALL_METHOD_REFUSED",
 	}
 	CallMethod_value = map[string]int32{
 		"CALL_METHOD_UNSPECIFIED": 0,
@@ -121,6 +127,8 @@ var (
 		"CALL_METHOD_COUNT":       3,
 		"CALL_METHOD_SUM":         4,
 		"CALL_METHOD_CHAT":        5,
+		"CALL_METHOD_FAIL":        6,
+		"CALL_METHOD_REFUSED":     7,
 	}
 )
 
@@ -676,7 +684,9 @@ func (x *CallRequest) GetAbandon() bool {
 type CallResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What the instance that was called saw; not set for streams.
-	Hop           *Hop `protobuf:"bytes,1,opt,name=hop,proto3" json:"hop,omitempty"`
+	Hop *Hop `protobuf:"bytes,1,opt,name=hop,proto3" json:"hop,omitempty"`
+	// How the call failed that was made to fail.
+	Failure       *CallFailure `protobuf:"bytes,2,opt,name=failure,proto3" json:"failure,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -718,6 +728,95 @@ func (x *CallResponse) GetHop() *Hop {
 	return nil
 }
 
+func (x *CallResponse) GetFailure() *CallFailure {
+	if x != nil {
+		return x.Failure
+	}
+	return nil
+}
+
+// What a caller can read of a call that failed.
+type CallFailure struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The status code, as gRPC numbers them.
+	Code int32 `protobuf:"varint,1,opt,name=code,proto3" json:"code,omitempty"`
+	// The status message.
+	Message string `protobuf:"bytes,2,opt,name=message,proto3" json:"message,omitempty"`
+	// The reason of the ErrorInfo.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// The domain of the ErrorInfo.
+	Domain string `protobuf:"bytes,4,opt,name=domain,proto3" json:"domain,omitempty"`
+	// The paths of the fields of the BadRequest, in its order.
+	Fields        []string `protobuf:"bytes,5,rep,name=fields,proto3" json:"fields,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CallFailure) Reset() {
+	*x = CallFailure{}
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CallFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CallFailure) ProtoMessage() {}
+
+func (x *CallFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CallFailure.ProtoReflect.Descriptor instead.
+func (*CallFailure) Descriptor() ([]byte, []int) {
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CallFailure) GetCode() int32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *CallFailure) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+func (x *CallFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CallFailure) GetDomain() string {
+	if x != nil {
+		return x.Domain
+	}
+	return ""
+}
+
+func (x *CallFailure) GetFields() []string {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 // Asks for a failure.
 type FailRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -735,7 +834,7 @@ type FailRequest struct {
 
 func (x *FailRequest) Reset() {
 	*x = FailRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -747,7 +846,7 @@ func (x *FailRequest) String() string {
 func (*FailRequest) ProtoMessage() {}
 
 func (x *FailRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[9]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -760,7 +859,7 @@ func (x *FailRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailRequest.ProtoReflect.Descriptor instead.
 func (*FailRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{9}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FailRequest) GetMode() FailMode {
@@ -802,7 +901,7 @@ type FailResponse struct {
 
 func (x *FailResponse) Reset() {
 	*x = FailResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -814,7 +913,7 @@ func (x *FailResponse) String() string {
 func (*FailResponse) ProtoMessage() {}
 
 func (x *FailResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[10]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -827,7 +926,7 @@ func (x *FailResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FailResponse.ProtoReflect.Descriptor instead.
 func (*FailResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{10}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FailResponse) GetHop() *Hop {
@@ -850,7 +949,7 @@ type CountRequest struct {
 
 func (x *CountRequest) Reset() {
 	*x = CountRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -862,7 +961,7 @@ func (x *CountRequest) String() string {
 func (*CountRequest) ProtoMessage() {}
 
 func (x *CountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[11]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -875,7 +974,7 @@ func (x *CountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRequest.ProtoReflect.Descriptor instead.
 func (*CountRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{11}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *CountRequest) GetTo() int32 {
@@ -903,7 +1002,7 @@ type CountResponse struct {
 
 func (x *CountResponse) Reset() {
 	*x = CountResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -915,7 +1014,7 @@ func (x *CountResponse) String() string {
 func (*CountResponse) ProtoMessage() {}
 
 func (x *CountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[12]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -928,7 +1027,7 @@ func (x *CountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountResponse.ProtoReflect.Descriptor instead.
 func (*CountResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{12}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *CountResponse) GetNumber() int32 {
@@ -949,7 +1048,7 @@ type SumRequest struct {
 
 func (x *SumRequest) Reset() {
 	*x = SumRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -961,7 +1060,7 @@ func (x *SumRequest) String() string {
 func (*SumRequest) ProtoMessage() {}
 
 func (x *SumRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[13]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -974,7 +1073,7 @@ func (x *SumRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SumRequest.ProtoReflect.Descriptor instead.
 func (*SumRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{13}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SumRequest) GetNumber() int32 {
@@ -997,7 +1096,7 @@ type SumResponse struct {
 
 func (x *SumResponse) Reset() {
 	*x = SumResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1009,7 +1108,7 @@ func (x *SumResponse) String() string {
 func (*SumResponse) ProtoMessage() {}
 
 func (x *SumResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[14]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1022,7 +1121,7 @@ func (x *SumResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SumResponse.ProtoReflect.Descriptor instead.
 func (*SumResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{14}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *SumResponse) GetSum() int64 {
@@ -1050,7 +1149,7 @@ type ChatRequest struct {
 
 func (x *ChatRequest) Reset() {
 	*x = ChatRequest{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1062,7 +1161,7 @@ func (x *ChatRequest) String() string {
 func (*ChatRequest) ProtoMessage() {}
 
 func (x *ChatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[15]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1075,7 +1174,7 @@ func (x *ChatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatRequest.ProtoReflect.Descriptor instead.
 func (*ChatRequest) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{15}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ChatRequest) GetText() string {
@@ -1098,7 +1197,7 @@ type ChatResponse struct {
 
 func (x *ChatResponse) Reset() {
 	*x = ChatResponse{}
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1110,7 +1209,7 @@ func (x *ChatResponse) String() string {
 func (*ChatResponse) ProtoMessage() {}
 
 func (x *ChatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[16]
+	mi := &file_gossamer_probe_v1_probe_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1123,7 +1222,7 @@ func (x *ChatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChatResponse.ProtoReflect.Descriptor instead.
 func (*ChatResponse) Descriptor() ([]byte, []int) {
-	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{16}
+	return file_gossamer_probe_v1_probe_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ChatResponse) GetText() string {
@@ -1183,9 +1282,16 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06method\x124\n" +
 	"\x05first\x18\x03 \x01(\v2\x1e.gossamer.probe.v1.WaitRequestR\x05first\x122\n" +
 	"\x04wait\x18\x04 \x01(\v2\x1e.gossamer.probe.v1.WaitRequestR\x04wait\x12\x18\n" +
-	"\aabandon\x18\x05 \x01(\bR\aabandon\"8\n" +
+	"\aabandon\x18\x05 \x01(\bR\aabandon\"r\n" +
 	"\fCallResponse\x12(\n" +
-	"\x03hop\x18\x01 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\"\xb5\x01\n" +
+	"\x03hop\x18\x01 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\x128\n" +
+	"\afailure\x18\x02 \x01(\v2\x1e.gossamer.probe.v1.CallFailureR\afailure\"\x83\x01\n" +
+	"\vCallFailure\x12\x12\n" +
+	"\x04code\x18\x01 \x01(\x05R\x04code\x12\x18\n" +
+	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
+	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n" +
+	"\x06domain\x18\x04 \x01(\tR\x06domain\x12\x16\n" +
+	"\x06fields\x18\x05 \x03(\tR\x06fields\"\xb5\x01\n" +
 	"\vFailRequest\x129\n" +
 	"\x04mode\x18\x01 \x01(\x0e2\x1b.gossamer.probe.v1.FailModeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x1d\n" +
 	"\x04code\x18\x02 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x10(\x00R\x04code\x12\x1d\n" +
@@ -1214,7 +1320,7 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x10FAIL_MODE_STATUS\x10\x01\x12\x14\n" +
 	"\x10FAIL_MODE_DOMAIN\x10\x02\x12\x18\n" +
 	"\x14FAIL_MODE_UNEXPECTED\x10\x03\x12\x13\n" +
-	"\x0fFAIL_MODE_PANIC\x10\x04*\x97\x01\n" +
+	"\x0fFAIL_MODE_PANIC\x10\x04*\xc6\x01\n" +
 	"\n" +
 	"CallMethod\x12\x1b\n" +
 	"\x17CALL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n" +
@@ -1222,7 +1328,9 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x10CALL_METHOD_WAIT\x10\x02\x12\x15\n" +
 	"\x11CALL_METHOD_COUNT\x10\x03\x12\x13\n" +
 	"\x0fCALL_METHOD_SUM\x10\x04\x12\x14\n" +
-	"\x10CALL_METHOD_CHAT\x10\x052\xf5\x04\n" +
+	"\x10CALL_METHOD_CHAT\x10\x05\x12\x14\n" +
+	"\x10CALL_METHOD_FAIL\x10\x06\x12\x17\n" +
+	"\x13CALL_METHOD_REFUSED\x10\a2\xf5\x04\n" +
 	"\fProbeService\x12L\n" +
 	"\x04Echo\x12\x1e.gossamer.probe.v1.EchoRequest\x1a\x1f.gossamer.probe.v1.EchoResponse\"\x03\x90\x02\x01\x12O\n" +
 	"\x05Relay\x12\x1f.gossamer.probe.v1.RelayRequest\x1a .gossamer.probe.v1.RelayResponse\"\x03\x90\x02\x01\x12G\n" +
@@ -1248,7 +1356,7 @@ func file_gossamer_probe_v1_probe_proto_rawDescGZIP() []byte {
 }
 
 var file_gossamer_probe_v1_probe_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_gossamer_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_gossamer_probe_v1_probe_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_gossamer_probe_v1_probe_proto_goTypes = []any{
 	(FailMode)(0),               // 0: gossamer.probe.v1.FailMode
 	(CallMethod)(0),             // 1: gossamer.probe.v1.CallMethod
@@ -1261,53 +1369,55 @@ var file_gossamer_probe_v1_probe_proto_goTypes = []any{
 	(*WaitResponse)(nil),        // 8: gossamer.probe.v1.WaitResponse
 	(*CallRequest)(nil),         // 9: gossamer.probe.v1.CallRequest
 	(*CallResponse)(nil),        // 10: gossamer.probe.v1.CallResponse
-	(*FailRequest)(nil),         // 11: gossamer.probe.v1.FailRequest
-	(*FailResponse)(nil),        // 12: gossamer.probe.v1.FailResponse
-	(*CountRequest)(nil),        // 13: gossamer.probe.v1.CountRequest
-	(*CountResponse)(nil),       // 14: gossamer.probe.v1.CountResponse
-	(*SumRequest)(nil),          // 15: gossamer.probe.v1.SumRequest
-	(*SumResponse)(nil),         // 16: gossamer.probe.v1.SumResponse
-	(*ChatRequest)(nil),         // 17: gossamer.probe.v1.ChatRequest
-	(*ChatResponse)(nil),        // 18: gossamer.probe.v1.ChatResponse
-	nil,                         // 19: gossamer.probe.v1.Hop.MetadataEntry
-	(*durationpb.Duration)(nil), // 20: google.protobuf.Duration
+	(*CallFailure)(nil),         // 11: gossamer.probe.v1.CallFailure
+	(*FailRequest)(nil),         // 12: gossamer.probe.v1.FailRequest
+	(*FailResponse)(nil),        // 13: gossamer.probe.v1.FailResponse
+	(*CountRequest)(nil),        // 14: gossamer.probe.v1.CountRequest
+	(*CountResponse)(nil),       // 15: gossamer.probe.v1.CountResponse
+	(*SumRequest)(nil),          // 16: gossamer.probe.v1.SumRequest
+	(*SumResponse)(nil),         // 17: gossamer.probe.v1.SumResponse
+	(*ChatRequest)(nil),         // 18: gossamer.probe.v1.ChatRequest
+	(*ChatResponse)(nil),        // 19: gossamer.probe.v1.ChatResponse
+	nil,                         // 20: gossamer.probe.v1.Hop.MetadataEntry
+	(*durationpb.Duration)(nil), // 21: google.protobuf.Duration
 }
 var file_gossamer_probe_v1_probe_proto_depIdxs = []int32{
-	20, // 0: gossamer.probe.v1.Hop.remaining:type_name -> google.protobuf.Duration
-	19, // 1: gossamer.probe.v1.Hop.metadata:type_name -> gossamer.probe.v1.Hop.MetadataEntry
+	21, // 0: gossamer.probe.v1.Hop.remaining:type_name -> google.protobuf.Duration
+	20, // 1: gossamer.probe.v1.Hop.metadata:type_name -> gossamer.probe.v1.Hop.MetadataEntry
 	2,  // 2: gossamer.probe.v1.EchoResponse.hop:type_name -> gossamer.probe.v1.Hop
-	20, // 3: gossamer.probe.v1.RelayRequest.last_wait:type_name -> google.protobuf.Duration
+	21, // 3: gossamer.probe.v1.RelayRequest.last_wait:type_name -> google.protobuf.Duration
 	2,  // 4: gossamer.probe.v1.RelayResponse.hops:type_name -> gossamer.probe.v1.Hop
-	20, // 5: gossamer.probe.v1.WaitRequest.duration:type_name -> google.protobuf.Duration
+	21, // 5: gossamer.probe.v1.WaitRequest.duration:type_name -> google.protobuf.Duration
 	2,  // 6: gossamer.probe.v1.WaitResponse.hop:type_name -> gossamer.probe.v1.Hop
 	1,  // 7: gossamer.probe.v1.CallRequest.method:type_name -> gossamer.probe.v1.CallMethod
 	7,  // 8: gossamer.probe.v1.CallRequest.first:type_name -> gossamer.probe.v1.WaitRequest
 	7,  // 9: gossamer.probe.v1.CallRequest.wait:type_name -> gossamer.probe.v1.WaitRequest
 	2,  // 10: gossamer.probe.v1.CallResponse.hop:type_name -> gossamer.probe.v1.Hop
-	0,  // 11: gossamer.probe.v1.FailRequest.mode:type_name -> gossamer.probe.v1.FailMode
-	2,  // 12: gossamer.probe.v1.FailResponse.hop:type_name -> gossamer.probe.v1.Hop
-	20, // 13: gossamer.probe.v1.CountRequest.interval:type_name -> google.protobuf.Duration
-	3,  // 14: gossamer.probe.v1.ProbeService.Echo:input_type -> gossamer.probe.v1.EchoRequest
-	5,  // 15: gossamer.probe.v1.ProbeService.Relay:input_type -> gossamer.probe.v1.RelayRequest
-	7,  // 16: gossamer.probe.v1.ProbeService.Wait:input_type -> gossamer.probe.v1.WaitRequest
-	9,  // 17: gossamer.probe.v1.ProbeService.Call:input_type -> gossamer.probe.v1.CallRequest
-	11, // 18: gossamer.probe.v1.ProbeService.Fail:input_type -> gossamer.probe.v1.FailRequest
-	13, // 19: gossamer.probe.v1.ProbeService.Count:input_type -> gossamer.probe.v1.CountRequest
-	15, // 20: gossamer.probe.v1.ProbeService.Sum:input_type -> gossamer.probe.v1.SumRequest
-	17, // 21: gossamer.probe.v1.ProbeService.Chat:input_type -> gossamer.probe.v1.ChatRequest
-	4,  // 22: gossamer.probe.v1.ProbeService.Echo:output_type -> gossamer.probe.v1.EchoResponse
-	6,  // 23: gossamer.probe.v1.ProbeService.Relay:output_type -> gossamer.probe.v1.RelayResponse
-	8,  // 24: gossamer.probe.v1.ProbeService.Wait:output_type -> gossamer.probe.v1.WaitResponse
-	10, // 25: gossamer.probe.v1.ProbeService.Call:output_type -> gossamer.probe.v1.CallResponse
-	12, // 26: gossamer.probe.v1.ProbeService.Fail:output_type -> gossamer.probe.v1.FailResponse
-	14, // 27: gossamer.probe.v1.ProbeService.Count:output_type -> gossamer.probe.v1.CountResponse
-	16, // 28: gossamer.probe.v1.ProbeService.Sum:output_type -> gossamer.probe.v1.SumResponse
-	18, // 29: gossamer.probe.v1.ProbeService.Chat:output_type -> gossamer.probe.v1.ChatResponse
-	22, // [22:30] is the sub-list for method output_type
-	14, // [14:22] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	11, // 11: gossamer.probe.v1.CallResponse.failure:type_name -> gossamer.probe.v1.CallFailure
+	0,  // 12: gossamer.probe.v1.FailRequest.mode:type_name -> gossamer.probe.v1.FailMode
+	2,  // 13: gossamer.probe.v1.FailResponse.hop:type_name -> gossamer.probe.v1.Hop
+	21, // 14: gossamer.probe.v1.CountRequest.interval:type_name -> google.protobuf.Duration
+	3,  // 15: gossamer.probe.v1.ProbeService.Echo:input_type -> gossamer.probe.v1.EchoRequest
+	5,  // 16: gossamer.probe.v1.ProbeService.Relay:input_type -> gossamer.probe.v1.RelayRequest
+	7,  // 17: gossamer.probe.v1.ProbeService.Wait:input_type -> gossamer.probe.v1.WaitRequest
+	9,  // 18: gossamer.probe.v1.ProbeService.Call:input_type -> gossamer.probe.v1.CallRequest
+	12, // 19: gossamer.probe.v1.ProbeService.Fail:input_type -> gossamer.probe.v1.FailRequest
+	14, // 20: gossamer.probe.v1.ProbeService.Count:input_type -> gossamer.probe.v1.CountRequest
+	16, // 21: gossamer.probe.v1.ProbeService.Sum:input_type -> gossamer.probe.v1.SumRequest
+	18, // 22: gossamer.probe.v1.ProbeService.Chat:input_type -> gossamer.probe.v1.ChatRequest
+	4,  // 23: gossamer.probe.v1.ProbeService.Echo:output_type -> gossamer.probe.v1.EchoResponse
+	6,  // 24: gossamer.probe.v1.ProbeService.Relay:output_type -> gossamer.probe.v1.RelayResponse
+	8,  // 25: gossamer.probe.v1.ProbeService.Wait:output_type -> gossamer.probe.v1.WaitResponse
+	10, // 26: gossamer.probe.v1.ProbeService.Call:output_type -> gossamer.probe.v1.CallResponse
+	13, // 27: gossamer.probe.v1.ProbeService.Fail:output_type -> gossamer.probe.v1.FailResponse
+	15, // 28: gossamer.probe.v1.ProbeService.Count:output_type -> gossamer.probe.v1.CountResponse
+	17, // 29: gossamer.probe.v1.ProbeService.Sum:output_type -> gossamer.probe.v1.SumResponse
+	19, // 30: gossamer.probe.v1.ProbeService.Chat:output_type -> gossamer.probe.v1.ChatResponse
+	23, // [23:31] is the sub-list for method output_type
+	15, // [15:23] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_gossamer_probe_v1_probe_proto_init() }
@@ -1321,7 +1431,7 @@ func file_gossamer_probe_v1_probe_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_gossamer_probe_v1_probe_proto_rawDesc), len(file_gossamer_probe_v1_probe_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   18,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -27,6 +27,8 @@ class CallMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CALL_METHOD_COUNT: _ClassVar[CallMethod]
     CALL_METHOD_SUM: _ClassVar[CallMethod]
     CALL_METHOD_CHAT: _ClassVar[CallMethod]
+    CALL_METHOD_FAIL: _ClassVar[CallMethod]
+    CALL_METHOD_REFUSED: _ClassVar[CallMethod]
 FAIL_MODE_UNSPECIFIED: FailMode
 FAIL_MODE_STATUS: FailMode
 FAIL_MODE_DOMAIN: FailMode
@@ -38,6 +40,8 @@ CALL_METHOD_WAIT: CallMethod
 CALL_METHOD_COUNT: CallMethod
 CALL_METHOD_SUM: CallMethod
 CALL_METHOD_CHAT: CallMethod
+CALL_METHOD_FAIL: CallMethod
+CALL_METHOD_REFUSED: CallMethod
 
 class Hop(_message.Message):
     __slots__ = ("service", "instance", "language", "remaining", "metadata", "trace_id")
@@ -129,10 +133,26 @@ class CallRequest(_message.Message):
     def __init__(self, service: _Optional[str] = ..., method: _Optional[_Union[CallMethod, str]] = ..., first: _Optional[_Union[WaitRequest, _Mapping]] = ..., wait: _Optional[_Union[WaitRequest, _Mapping]] = ..., abandon: _Optional[bool] = ...) -> None: ...
 
 class CallResponse(_message.Message):
-    __slots__ = ("hop",)
+    __slots__ = ("hop", "failure")
     HOP_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
     hop: Hop
-    def __init__(self, hop: _Optional[_Union[Hop, _Mapping]] = ...) -> None: ...
+    failure: CallFailure
+    def __init__(self, hop: _Optional[_Union[Hop, _Mapping]] = ..., failure: _Optional[_Union[CallFailure, _Mapping]] = ...) -> None: ...
+
+class CallFailure(_message.Message):
+    __slots__ = ("code", "message", "reason", "domain", "fields")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    reason: str
+    domain: str
+    fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ..., reason: _Optional[str] = ..., domain: _Optional[str] = ..., fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class FailRequest(_message.Message):
     __slots__ = ("mode", "code", "every", "only_instance")

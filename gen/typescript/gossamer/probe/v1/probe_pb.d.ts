@@ -304,6 +304,13 @@ export declare type CallResponse = Message<"gossamer.probe.v1.CallResponse"> & {
    * @generated from field: gossamer.probe.v1.Hop hop = 1;
    */
   hop?: Hop | undefined;
+
+  /**
+   * How the call failed that was made to fail.
+   *
+   * @generated from field: gossamer.probe.v1.CallFailure failure = 2;
+   */
+  failure?: CallFailure | undefined;
 };
 
 /**
@@ -311,6 +318,54 @@ export declare type CallResponse = Message<"gossamer.probe.v1.CallResponse"> & {
  * Use `create(CallResponseSchema)` to create a new message.
  */
 export declare const CallResponseSchema: GenMessage<CallResponse>;
+
+/**
+ * What a caller can read of a call that failed.
+ *
+ * @generated from message gossamer.probe.v1.CallFailure
+ */
+export declare type CallFailure = Message<"gossamer.probe.v1.CallFailure"> & {
+  /**
+   * The status code, as gRPC numbers them.
+   *
+   * @generated from field: int32 code = 1;
+   */
+  code: number;
+
+  /**
+   * The status message.
+   *
+   * @generated from field: string message = 2;
+   */
+  message: string;
+
+  /**
+   * The reason of the ErrorInfo.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * The domain of the ErrorInfo.
+   *
+   * @generated from field: string domain = 4;
+   */
+  domain: string;
+
+  /**
+   * The paths of the fields of the BadRequest, in its order.
+   *
+   * @generated from field: repeated string fields = 5;
+   */
+  fields: string[];
+};
+
+/**
+ * Describes the message gossamer.probe.v1.CallFailure.
+ * Use `create(CallFailureSchema)` to create a new message.
+ */
+export declare const CallFailureSchema: GenMessage<CallFailure>;
 
 /**
  * Asks for a failure.
@@ -608,6 +663,20 @@ export enum CallMethod {
    * @generated from enum value: CALL_METHOD_CHAT = 5;
    */
   CHAT = 5,
+
+  /**
+   * Fail, as FAIL_MODE_DOMAIN does. How it failed is answered.
+   *
+   * @generated from enum value: CALL_METHOD_FAIL = 6;
+   */
+  FAIL = 6,
+
+  /**
+   * Fail, with a code that its contract refuses. How it failed is answered.
+   *
+   * @generated from enum value: CALL_METHOD_REFUSED = 7;
+   */
+  REFUSED = 7,
 }
 
 /**

@@ -1,10 +1,15 @@
 package dev.gossamer.probe;
 
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.rpc.BadRequest;
+import com.google.rpc.ErrorInfo;
 import dev.gossamer.kit.Kit;
+import gossamer.probe.v1.Probe.CallFailure;
 import gossamer.probe.v1.Probe.ChatRequest;
 import gossamer.probe.v1.Probe.ChatResponse;
 import gossamer.probe.v1.Probe.CountRequest;
 import gossamer.probe.v1.Probe.EchoRequest;
+import gossamer.probe.v1.Probe.FailRequest;
 import gossamer.probe.v1.Probe.Hop;
 import gossamer.probe.v1.Probe.SumRequest;
 import gossamer.probe.v1.Probe.SumResponse;
@@ -12,6 +17,8 @@ import gossamer.probe.v1.Probe.WaitRequest;
 import gossamer.probe.v1.ProbeServiceGrpc;
 import io.grpc.Context;
 import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+import io.grpc.protobuf.StatusProto;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
@@ -40,6 +47,36 @@ final class Callee {
 
   Hop await(WaitRequest request) {
     return kit.client(ProbeServiceGrpc::newBlockingStub, service).wait(request).getHop();
+  }
+
+  /** Tells how the call fails. */
+  CallFailure fail(FailRequest request) {
+    try {
+      kit.client(ProbeServiceGrpc::newBlockingStub, service).fail(request);
+      return CallFailure.getDefaultInstance();
+    } catch (StatusRuntimeException failed) {
+      return read(StatusProto.fromThrowable(failed));
+    }
+  }
+
+  private static CallFailure read(com.google.rpc.Status said) {
+    var failure = CallFailure.newBuilder().setCode(said.getCode()).setMessage(said.getMessage());
+    try {
+      for (var detail : said.getDetailsList()) {
+        if (detail.is(ErrorInfo.class)) {
+          var info = detail.unpack(ErrorInfo.class);
+          failure.setReason(info.getReason()).setDomain(info.getDomain());
+        }
+        if (detail.is(BadRequest.class)) {
+          for (var violation : detail.unpack(BadRequest.class).getFieldViolationsList()) {
+            failure.addFields(violation.getField());
+          }
+        }
+      }
+    } catch (InvalidProtocolBufferException unreadable) {
+      throw new IllegalStateException(unreadable);
+    }
+    return failure.build();
   }
 
   void count() {

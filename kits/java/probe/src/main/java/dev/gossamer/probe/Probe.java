@@ -98,6 +98,11 @@ final class Probe extends ProbeServiceGrpc.ProbeServiceImplBase {
     switch (request.getMethod()) {
       case CALL_METHOD_ECHO -> response.setHop(callee.echo());
       case CALL_METHOD_WAIT -> response.setHop(callee.await(request.getWait()));
+      case CALL_METHOD_FAIL ->
+          response.setFailure(
+              callee.fail(FailRequest.newBuilder().setMode(FailMode.FAIL_MODE_DOMAIN).build()));
+      case CALL_METHOD_REFUSED ->
+          response.setFailure(callee.fail(FailRequest.newBuilder().setCode(99).build()));
       case CALL_METHOD_COUNT -> callee.count();
       case CALL_METHOD_SUM -> callee.sum();
       default -> callee.chat();
