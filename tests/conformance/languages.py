@@ -59,7 +59,7 @@ reason given below; it fails the run as soon as it passes.
 
 ## From each language to each
 
-Calls, what they measure, and drains and crashes of an instance under load. Callers stand on the left.
+Calls, their errors, what they measure, and drains and crashes of an instance under load. Callers stand on the left.
 
 {_table(["", *names], pairs)}
 
