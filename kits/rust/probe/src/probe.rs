@@ -117,26 +117,28 @@ impl Probe {
             self.pause(first).await?;
         }
         let mut callee = self.client(&request.service);
-        let mut failure = None;
         let hop = match request.method() {
             CallMethod::Unspecified => None,
             CallMethod::Echo => callee.echo(EchoRequest::default()).await?.into_inner().hop,
             CallMethod::Wait => callee.wait(request.wait.unwrap_or_default()).await?.into_inner().hop,
-            CallMethod::Fail | CallMethod::Refused => {
-                let mode = FailMode::Domain.into();
-                let fails = match request.method() {
-                    CallMethod::Fail => FailRequest { mode, ..FailRequest::default() },
-                    _ => FailRequest { code: 99, ..FailRequest::default() },
-                };
-                failure = callee.fail(fails).await.err().map(|status| read(&status));
-                None
+            CallMethod::Fail => {
+                let fails = FailRequest { mode: FailMode::Domain.into(), ..FailRequest::default() };
+                return Ok(failed(callee.fail(fails).await));
+            }
+            CallMethod::Refused => {
+                let fails = FailRequest { code: 99, ..FailRequest::default() };
+                return Ok(failed(callee.fail(fails).await));
             }
             CallMethod::Count => streams::count(callee, request.abandon).await.map(|()| None)?,
             CallMethod::Sum => streams::sum(callee, request.abandon).await.map(|()| None)?,
             CallMethod::Chat => streams::chat(callee, request.abandon).await.map(|()| None)?,
         };
-        Ok(CallResponse { hop, failure })
+        Ok(CallResponse { hop, failure: None })
     }
+}
+
+fn failed(answer: Result<Response<FailResponse>, Status>) -> CallResponse {
+    CallResponse { hop: None, failure: answer.err().map(|status| read(&status)) }
 }
 
 /// What can be read of a call that failed.

@@ -52,11 +52,9 @@ final class Guard {
     }
     var trailers = Status.trailersFromThrowable(failure);
     var isAnswer = trailers != null && trailers.containsKey(ANSWER);
-    if (!isAnswer && failure instanceof StatusRuntimeException said) {
-      return new End(said.getStatus(), trailers == null ? new Metadata() : trailers);
-    }
-    if (!isAnswer && failure instanceof StatusException said) {
-      return new End(said.getStatus(), trailers == null ? new Metadata() : trailers);
+    var isStatus = failure instanceof StatusRuntimeException || failure instanceof StatusException;
+    if (isStatus && !isAnswer) {
+      return new End(Status.fromThrowable(failure), trailers == null ? new Metadata() : trailers);
     }
     report(method, failure, context);
     return end(UNEXPECTED, method);

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import java.util.function.Predicate;
 
 /**
@@ -111,27 +112,30 @@ final class Rules {
   }
 
   private static Predicate<Metadata> header(HeaderMatch said) {
-    var name = said.getName();
     var present = said.getComparison() == Comparison.COMPARISON_PRESENT;
     Predicate<String> holds =
         present ? value -> true : comparing(said.getComparison(), said.getValue());
+    var read = reading(said.getName());
     var inverted = said.getInvert();
     return metadata -> {
-      var value = value(name, metadata);
+      var value = read.apply(metadata);
       return present ? (value != null) != inverted : value != null && holds.test(value) != inverted;
     };
   }
 
   /** Gives what gRPC itself compares; null where there is nothing. */
-  private static String value(String name, Metadata metadata) {
+  private static Function<Metadata, String> reading(String name) {
     if (name.equals("content-type")) {
-      return "application/grpc";
+      return metadata -> "application/grpc";
     }
     if (name.endsWith(Metadata.BINARY_HEADER_SUFFIX)) {
-      return null;
+      return metadata -> null;
     }
-    var values = metadata.getAll(Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER));
-    return values == null ? null : String.join(",", values);
+    var key = Metadata.Key.of(name, Metadata.ASCII_STRING_MARSHALLER);
+    return metadata -> {
+      var values = metadata.getAll(key);
+      return values == null ? null : String.join(",", values);
+    };
   }
 
   private static Predicate<String> comparing(Comparison comparison, String value) {

@@ -89,8 +89,10 @@ public final class Trace {
     @Override
     public void set(Metadata headers, String name, String value) {
       if (headers != null) {
-        headers.removeAll(key(name)); // of an attempt before
-        headers.put(key(name), value);
+        var key = key(name);
+        headers.removeAll(
+            key); // that of the call that came in, where a handler passes on what it got
+        headers.put(key, value);
       }
     }
   }
