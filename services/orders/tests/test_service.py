@@ -1,18 +1,17 @@
 """The service as a caller sees it: real processes, real PostgreSQL, grpcio's own client and catalog."""
 
 import uuid
-from collections.abc import Mapping
 from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
 from google.type.money_pb2 import Money
-from grpc_status import rpc_status
+from harness.refusals import refusal
 
 from shop.orders.v1 import orders_pb2 as pb
 
 DEADLINE = 30
+DOMAIN = "shop.orders.v1"
 
 
 def new_id() -> str:
@@ -35,21 +34,10 @@ def cancel(orders: Any, order_id: str, request_id: str | None = None) -> pb.Orde
     return order
 
 
-def refusal(error: grpc.RpcError) -> tuple[grpc.StatusCode, str, list[str], Mapping[str, str]]:
-    """What a program reads of an error: status, reason, fields, metadata. The domain is checked here for all."""
-    status = rpc_status.from_call(error)
-    assert status, error
-    info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
-    for detail in status.details:
-        detail.Unpack(info) or detail.Unpack(bad)
-    assert info.domain == "shop.orders.v1"
-    return error.code(), info.reason, [violation.field for violation in bad.field_violations], dict(info.metadata)
-
-
 def refused(call: Any, request: Any) -> tuple[grpc.StatusCode, str, list[str]]:
     with pytest.raises(grpc.RpcError) as caught:
         call(request, timeout=DEADLINE)
-    return refusal(caught.value)[:3]
+    return refusal(caught.value, DOMAIN)[:3]
 
 
 def test_an_order_has_the_catalogs_names_and_prices(orders: Any) -> None:
@@ -128,7 +116,7 @@ def test_unknown_products_are_named(orders: Any) -> None:
     items = [pb.OrderItem(product_id=product, quantity=1) for product in ("gone", "blue-cup", "away")]
     with pytest.raises(grpc.RpcError) as caught:
         orders.PlaceOrder(pb.PlaceOrderRequest(request_id=new_id(), customer_id="ada", items=items), timeout=DEADLINE)
-    assert refusal(caught.value) == (
+    assert refusal(caught.value, DOMAIN) == (
         grpc.StatusCode.NOT_FOUND,
         "PRODUCT_NOT_FOUND",
         ["items[0].product_id", "items[2].product_id"],

@@ -11,10 +11,9 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.type.money_pb2 import Money
-from grpc_status.rpc_status import from_call
 from harness.probe import built
+from harness.refusals import refusal
 
 from shop.tax.v1 import tax_pb2 as pb
 from shop.tax.v1.tax_pb2_grpc import TaxServiceStub
@@ -62,11 +61,8 @@ def refused(stub: Any, request: pb.QuoteRequest) -> tuple[str, str, list[str]]:
     """Give the status, the reason and the fields to blame."""
     with pytest.raises(grpc.RpcError) as failure:
         stub.Quote(request, timeout=20)
-    info, bad = ErrorInfo(), BadRequest()
-    for detail in from_call(failure.value).details:
-        detail.Unpack(info) or detail.Unpack(bad)
-    assert info.domain == "shop.tax.v1"
-    return failure.value.code().name, info.reason, [each.field for each in bad.field_violations]
+    told = refusal(failure.value, "shop.tax.v1")
+    return told.code.name, told.reason, told.fields
 
 
 def test_a_quote_has_the_rate_of_each_category_and_says_who_published_it(stub: Any) -> None:
