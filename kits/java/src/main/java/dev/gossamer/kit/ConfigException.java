@@ -9,7 +9,8 @@ import java.util.List;
 public final class ConfigException extends RuntimeException {
   private static final long serialVersionUID = 1;
 
-  ConfigException(List<String> problems) {
+  /** Makes one of at least one sentence. */
+  public ConfigException(List<String> problems) {
     super("bad configuration:\n  " + String.join("\n  ", problems));
   }
 }

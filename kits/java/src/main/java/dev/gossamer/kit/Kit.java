@@ -21,6 +21,7 @@ import io.grpc.protobuf.services.ProtoReflectionService;
 import io.grpc.protobuf.services.ProtoReflectionServiceV1;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
@@ -135,6 +136,11 @@ public final class Kit implements AutoCloseable {
   /** Where the service logs. */
   public Log log() {
     return log;
+  }
+
+  /** Waits so long, unless the instance is to stop. Tells whether it waited to the end. */
+  public boolean pause(Duration time) throws InterruptedException {
+    return stop.sleep(time);
   }
 
   /** Adds what serves a contract, before {@link #serve}. */

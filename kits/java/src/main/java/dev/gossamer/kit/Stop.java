@@ -1,5 +1,6 @@
 package dev.gossamer.kit;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import sun.misc.Signal;
@@ -37,6 +38,11 @@ final class Stop {
 
   boolean hurried() {
     return hurry.getCount() == 0;
+  }
+
+  /** Waits so long, unless the instance is to stop. Tells whether it waited to the end. */
+  boolean sleep(Duration time) throws InterruptedException {
+    return !stop.await(time.toNanos(), TimeUnit.NANOSECONDS);
   }
 
   void await() throws InterruptedException {
