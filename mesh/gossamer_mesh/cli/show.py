@@ -58,7 +58,7 @@ def processes(stack: pb.Stack, health: Mapping[str, str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     for title in ("process", "state", "health", "address", "uptime"):
         table.add_column(title, no_wrap=True)
-    table.add_column("restarts", justify="right")
+    table.add_column("restarts", justify="right", no_wrap=True)
     table.add_column("memory", justify="right", no_wrap=True)
     table.add_column("")  # the one that may become narrower
     for each in stack.processes:
