@@ -4,9 +4,10 @@ The kit has checked the rules of the contract before, and ends a method whose ca
 """
 
 import math
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -26,19 +27,26 @@ from orders.domain import (
     OrderNotCancellableError,
     OrderNotFoundError,
     OrderState,
+    OutOfStockError,
+    Place,
     ProductsMissingError,
+    RatesNotKnownError,
     RequestIdReusedError,
     StateChange,
     cancel_request,
     place,
     place_request,
 )
+from orders.inventory import InventoryUnavailableError
 from orders.money import Money
 from orders.page_token import PageTokenInvalidError, Position
+from orders.selling import Selling
 from orders.store import Store, StoreUnavailableError
+from orders.tax import TaxUnavailableError
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1.orders_pb2_grpc import OrdersServiceServicer
 
+_HOME = "AT"
 _PAGE_SIZE = 20
 _CATALOG_PATIENCE = 2.0
 _CATALOG_SHARE = 0.6  # of the time that is left: the rest is for storing, and for saying that the catalog is away
@@ -60,26 +68,30 @@ class Orders(OrdersServiceServicer):
         store: Store,
         feed: ChangeFeed,
         catalog: Catalog,
+        selling: Selling,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Serve from a store, a feed of its changes, and a catalog."""
+        """Serve from a store, a feed of its changes, a catalog, and what sells."""
         self._store = store
         self._feed = feed
         self._catalog = catalog
+        self._selling = selling
         self._now = now
 
     async def PlaceOrder(self, request: pb.PlaceOrderRequest, context: Any) -> pb.PlaceOrderResponse:
-        """Place an order at the catalog's prices, or give the first answer to this request again."""
+        """Sell what is wanted at the catalog's prices, or give the first answer to this request again."""
         items = [Item(item.product_id, item.quantity) for item in request.items]
-        content = place_request(UUID(request.request_id), customer_id=request.customer_id, items=items)
+        to, customer_id = Place(request.country, request.subdivision), request.customer_id
+        content = place_request(UUID(request.request_id), customer_id=customer_id, items=items, to=to)
         with _refusals(items):
             order = await self._store.answer(content, within=_store_share(context))
             if order is None:
                 products = await self._catalog.products(
                     [item.product_id for item in items], within=_catalog_share(context)
                 )
-                new = place(uuid4(), customer_id=request.customer_id, items=items, products=products, time=self._now())
-                order = await self._store.place(content, new, within=_store_share(context))
+                to = Place(to.country or _HOME, to.subdivision)
+                new = place(uuid4(), customer_id=customer_id, items=items, products=products, time=self._now(), to=to)
+                order = await self._selling.sell(content, new, left=partial(_left, context))
         return pb.PlaceOrderResponse(order=_order(order))
 
     async def GetOrder(self, request: pb.GetOrderRequest, context: Any) -> pb.GetOrderResponse:
@@ -152,32 +164,69 @@ def _order_id(text: str) -> UUID:
     return order_id
 
 
+_REFUSALS: Mapping[type[Exception], tuple[StatusCode, str, str]] = {
+    CurrenciesMixedError: (StatusCode.FAILED_PRECONDITION, "CURRENCIES_MIXED", ""),
+    OrderNotFoundError: (StatusCode.NOT_FOUND, "ORDER_NOT_FOUND", "there is no order of that id"),
+    OrderNotCancellableError: (StatusCode.FAILED_PRECONDITION, "ORDER_NOT_CANCELLABLE", ""),
+    RequestIdReusedError: (
+        StatusCode.ALREADY_EXISTS,
+        "REQUEST_ID_REUSED",
+        "request_id belongs to a request with other content: make a new one",
+    ),
+    StoreUnavailableError: (
+        StatusCode.UNAVAILABLE,
+        "STORE_UNAVAILABLE",
+        "orders can't be read or written now: try again",
+    ),
+    CatalogUnavailableError: (
+        StatusCode.UNAVAILABLE,
+        "CATALOG_UNAVAILABLE",
+        "prices can't be asked for, since catalog does not answer: try again",
+    ),
+    InventoryUnavailableError: (
+        StatusCode.UNAVAILABLE,
+        "INVENTORY_UNAVAILABLE",
+        "pieces can't be put aside, since inventory does not answer: try again",
+    ),
+    TaxUnavailableError: (
+        StatusCode.UNAVAILABLE,
+        "TAX_UNAVAILABLE",
+        "taxes can't be asked for, since tax does not answer: try again",
+    ),
+}
+"""What is told of what has no fields to blame; an empty message is the error's own."""
+
+
 @contextmanager
 def _refusals(items: list[Item] | None = None) -> Iterator[None]:
-    """Tell the caller what the domain, the store or the catalog refuse, in the words of the contract."""
+    """Tell the caller what the domain, the store or another service refuse, in the words of the contract."""
     try:
         yield
     except ProductsMissingError as error:
         raise _products_missing(error, items or []) from error
-    except CurrenciesMixedError as error:
-        raise Error(StatusCode.FAILED_PRECONDITION, "CURRENCIES_MIXED", str(error)) from error
-    except OrderNotFoundError as error:
-        raise Error(StatusCode.NOT_FOUND, "ORDER_NOT_FOUND", "there is no order of that id") from error
-    except OrderNotCancellableError as error:
-        raise Error(StatusCode.FAILED_PRECONDITION, "ORDER_NOT_CANCELLABLE", str(error)) from error
-    except RequestIdReusedError as error:
-        message = "request_id belongs to a request with other content: make a new one"
-        raise Error(StatusCode.ALREADY_EXISTS, "REQUEST_ID_REUSED", message) from error
+    except OutOfStockError as error:
+        raise _out_of_stock(error, items or []) from error
+    except RatesNotKnownError as error:
+        message = "the taxes of that place are not known"
+        raise Error(StatusCode.NOT_FOUND, "RATES_NOT_KNOWN", message, fields={"country": message}) from error
     except PageTokenInvalidError as error:
         message = "page_token was not given by a call with these other fields"
         fields = {"page_token": message}
         raise Error(StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", message, fields=fields) from error
-    except StoreUnavailableError as error:
-        message = "orders can't be read or written now: try again"
-        raise Error(StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", message) from error
-    except CatalogUnavailableError as error:
-        message = "prices can't be asked for now: try again"
-        raise Error(StatusCode.UNAVAILABLE, "CATALOG_UNAVAILABLE", message) from error
+    except tuple(_REFUSALS) as error:
+        code, reason, message = _REFUSALS[type(error)]
+        raise Error(code, reason, message or str(error)) from error
+
+
+def _out_of_stock(error: OutOfStockError, items: list[Item]) -> Error:
+    named = error.product_ids[:_MOST_NAMED]
+    fields = {
+        f"items[{index}].quantity": "there are too few pieces"
+        for index, item in enumerate(items)
+        if item.product_id in named
+    }
+    message = "there are too few pieces of some of the products"
+    return Error(StatusCode.FAILED_PRECONDITION, "OUT_OF_STOCK", message, fields=fields)
 
 
 def _products_missing(error: ProductsMissingError, items: list[Item]) -> Error:
@@ -201,6 +250,10 @@ def _order(order: Order) -> pb.Order:
         state=_STATES[order.state],
         create_time=_time(order.create_time),
         history=[_change(change) for change in order.history],
+        tax=_money(order.tax),
+        gross=_money(order.total.plus(order.tax)),
+        country=order.place.country,
+        subdivision=order.place.subdivision,
     )
 
 
@@ -211,6 +264,8 @@ def _line(line: Line) -> pb.OrderLine:
         quantity=line.quantity,
         unit_price=_money(line.unit_price),
         line_price=_money(line.price),
+        tax_percent=line.tax.percent if line.tax else "",
+        tax=_money(line.tax.amount) if line.tax else None,
     )
 
 

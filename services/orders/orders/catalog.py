@@ -47,4 +47,4 @@ class Catalog:
 
 def _product(product: pb.Product) -> Product:
     price = product.price
-    return Product(product.id, product.name, Money.of(price.currency_code, price.units, price.nanos))
+    return Product(product.id, product.name, Money.of(price.currency_code, price.units, price.nanos), product.category)

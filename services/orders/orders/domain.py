@@ -5,6 +5,8 @@ Errors, all refusals of what a caller asked for:
     OrderError
         ProductsMissingError      the catalog does not sell some of the products
         CurrenciesMixedError      the products are priced in more than one currency
+        OutOfStockError           there are too few pieces of some of the products
+        RatesNotKnownError        nobody knows the taxes of the place
         OrderNotFoundError        there is no order of that id
         OrderNotCancellableError  the order has a state that is final
         RequestIdReusedError      the request id belongs to another request
@@ -41,6 +43,18 @@ class CurrenciesMixedError(OrderError):
     def __init__(self, currencies: Iterable[str]) -> None:
         self.currencies = tuple(sorted(currencies))
         super().__init__("the products are priced in more than one currency: " + ", ".join(self.currencies))
+
+
+class OutOfStockError(OrderError):
+    """There are too few pieces of some of the products."""
+
+    def __init__(self, product_ids: Iterable[str]) -> None:
+        self.product_ids = tuple(product_ids)
+        super().__init__("there are too few pieces of " + ", ".join(self.product_ids))
+
+
+class RatesNotKnownError(OrderError):
+    """Nobody knows the taxes of the place."""
 
 
 class OrderNotFoundError(OrderError):
@@ -93,21 +107,42 @@ class Product:
     id: str
     name: str
     price: Money
+    category: str = ""
+
+
+@dataclass(frozen=True)
+class Tax:
+    """What is due on a line, and the rate in percent that it comes from."""
+
+    percent: str
+    amount: Money
 
 
 @dataclass(frozen=True)
 class Line:
-    """Some pieces of a product, at the price they were ordered for."""
+    """Some pieces of a product, at the price they were ordered for, and what they are taxed."""
 
     product_id: str
     product_name: str
     quantity: int
     unit_price: Money
+    tax: Tax | None = None
+    """None for orders of a time when nobody asked."""
+    category: str = ""
+    """What kind of thing it is, for whoever taxes it. Not kept."""
 
     @property
     def price(self) -> Money:
         """Quantity times unit price."""
         return self.unit_price.times(self.quantity)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an order is delivered: a country by ISO 3166-1, and where that makes a difference a part by ISO 3166-2."""
+
+    country: str
+    subdivision: str = ""
 
 
 @dataclass(frozen=True)
@@ -127,6 +162,7 @@ class Order:
     customer_id: str
     lines: tuple[Line, ...]
     history: tuple[StateChange, ...]
+    place: Place = Place("")
 
     def __post_init__(self) -> None:
         """Refuse lines that have no sum: raises ValueError."""
@@ -147,6 +183,17 @@ class Order:
         """The sum of all lines."""
         return reduce(Money.plus, (line.price for line in self.lines))
 
+    @property
+    def tax(self) -> Money:
+        """The sum of the taxes of all lines."""
+        nothing = Money(self.total.currency, 0)
+        return reduce(Money.plus, (line.tax.amount for line in self.lines if line.tax), nothing)
+
+    def taxed(self, taxes: Iterable[Tax]) -> Self:
+        """Return the order with what is due on each of its lines."""
+        lines = (replace(line, tax=tax) for line, tax in zip(self.lines, taxes, strict=True))
+        return replace(self, lines=tuple(lines))
+
     def as_of(self, sequence: int) -> Self:
         """Return the order as it stood after the change of that sequence."""
         return replace(self, history=self.history[:sequence])
@@ -160,7 +207,13 @@ class Order:
 
 
 def place(
-    order_id: UUID, *, customer_id: str, items: Sequence[Item], products: Iterable[Product], time: datetime
+    order_id: UUID,
+    *,
+    customer_id: str,
+    items: Sequence[Item],
+    products: Iterable[Product],
+    time: datetime,
+    to: Place = Place(""),
 ) -> Order:
     """Make an order of items at the prices of products. Raises ProductsMissingError or CurrenciesMixedError."""
     known = {product.id: product for product in products}
@@ -172,11 +225,11 @@ def place(
         raise CurrenciesMixedError(currencies)
     lines = tuple(_line(known[item.product_id], item.quantity) for item in items)
     placed = StateChange(1, OrderState.PLACED, time)
-    return Order(id=order_id, customer_id=customer_id, lines=lines, history=(placed,))
+    return Order(id=order_id, customer_id=customer_id, lines=lines, history=(placed,), place=to)
 
 
 def _line(product: Product, quantity: int) -> Line:
-    return Line(product.id, product.name, quantity, product.price)
+    return Line(product.id, product.name, quantity, product.price, category=product.category)
 
 
 @dataclass(frozen=True)
@@ -187,9 +240,11 @@ class Request:
     fingerprint: bytes
 
 
-def place_request(request_id: UUID, *, customer_id: str, items: Sequence[Item]) -> Request:
+def place_request(request_id: UUID, *, customer_id: str, items: Sequence[Item], to: Place = Place("")) -> Request:
     """Describe a request to place an order."""
-    return _request(request_id, "PlaceOrder", customer_id, [[item.product_id, item.quantity] for item in items])
+    where = [to.country, to.subdivision] if to.country else []  # a request that says nothing is the same as ever
+    content = [[item.product_id, item.quantity] for item in items]
+    return _request(request_id, "PlaceOrder", customer_id, content, *where)
 
 
 def cancel_request(request_id: UUID, *, order_id: UUID) -> Request:

@@ -27,9 +27,11 @@ from orders.domain import (
     Order,
     OrderNotFoundError,
     OrderState,
+    Place,
     Request,
     RequestIdReusedError,
     StateChange,
+    Tax,
 )
 from orders.money import Money
 from orders.page_token import Position
@@ -42,7 +44,7 @@ PATIENCE = 2.0
 
 _SETTINGS = {"statement_timeout": "5s", "idle_in_transaction_session_timeout": "5s", "timezone": "UTC"}
 _SELECT = """
-SELECT id, customer_id,
+SELECT id, customer_id, country, subdivision,
   ARRAY(SELECT l FROM order_lines l WHERE l.order_id = o.id ORDER BY l.position) AS lines,
   ARRAY(SELECT c FROM order_state_changes c WHERE c.order_id = o.id ORDER BY c.sequence) AS history
 FROM orders o"""
@@ -52,14 +54,17 @@ WITH request AS (
   INSERT INTO requests (id, fingerprint, order_id, sequence) VALUES ($1, $2, $3, 1)
   ON CONFLICT (id) DO NOTHING RETURNING order_id
 ), placed AS (
-  INSERT INTO orders (id, customer_id, create_time) SELECT order_id, $4, $6 FROM request
+  INSERT INTO orders (id, customer_id, create_time, country, subdivision, reservation_id, settled)
+  SELECT order_id, $4, $6, $7, $8, $9::uuid, $9::uuid IS NULL FROM request
 ), change AS (
   INSERT INTO order_state_changes (order_id, sequence, state, time) SELECT order_id, 1, $5, $6 FROM request
 ), lines AS (
   INSERT INTO order_lines
-    (order_id, position, product_id, product_name, quantity, currency, unit_price_units, unit_price_nanos)
+    (order_id, position, product_id, product_name, quantity, currency, unit_price_units, unit_price_nanos,
+     tax_percent, tax_units, tax_nanos)
   SELECT order_id, line.*
-  FROM request, unnest($7::smallint[], $8::text[], $9::text[], $10::int[], $11::text[], $12::bigint[], $13::int[]) line
+  FROM request, unnest($10::smallint[], $11::text[], $12::text[], $13::int[], $14::text[], $15::bigint[], $16::int[],
+    $17::text[], $18::bigint[], $19::int[]) line
 )
 SELECT true FROM request"""
 
@@ -112,14 +117,18 @@ class Store:
         async with self._session(within) as session:
             return await _answer(session, request)
 
-    async def place(self, request: Request, order: Order, *, within: float = inf) -> Order:
+    async def place(
+        self, request: Request, order: Order, *, reservation: UUID | None = None, within: float = inf
+    ) -> Order:
         """Store a new order as the answer to a request, and return it: the first one if the request was answered.
 
-        Raises RequestIdReusedError.
+        It is `unsettled` until the pieces of its reservation are taken. Raises RequestIdReusedError.
         """
         placed = order.history[0]
         lines = zip(*(_columns(position, line) for position, line in enumerate(order.lines)), strict=True)
-        values = (request.id, request.fingerprint, order.id, order.customer_id, placed.state, placed.time, *lines)
+        where = (order.place.country, order.place.subdivision)
+        head = (request.id, request.fingerprint, order.id, order.customer_id, placed.state, placed.time)
+        values = (*head, *where, reservation, *lines)
         async with self._session(within) as session:
             if await session.fetchval(_PLACE, *values):
                 return order
@@ -141,6 +150,17 @@ class Store:
                     await _insert_change(session, order)
                     return order
             return await _first_answer(session, request)
+
+    async def unsettled(self, *, before: datetime) -> list[tuple[UUID, UUID]]:
+        """Return some orders that were placed before and whose pieces are not known to be taken: ids, reservations."""
+        query = "SELECT id, reservation_id FROM orders WHERE NOT settled AND create_time < $1 ORDER BY 1 LIMIT 100"
+        async with self._session(inf) as session:
+            return [(row["id"], row["reservation_id"]) for row in await session.fetch(query, before)]
+
+    async def settle(self, order_id: UUID) -> None:
+        """Take note that the pieces of an order are taken."""
+        async with self._session(inf) as session:
+            await session.execute("UPDATE orders SET settled = true WHERE id = $1", order_id)
 
     async def get(self, order_id: UUID, *, within: float = inf) -> Order:
         """Return one order. Raises OrderNotFoundError."""
@@ -239,17 +259,21 @@ def _whole(row: Any) -> Order:
         customer_id=row["customer_id"],
         lines=tuple(_line(line) for line in row["lines"]),
         history=tuple(_change(change) for change in row["history"]),
+        place=Place(row["country"], row["subdivision"]),
     )
 
 
 def _columns(position: int, line: Line) -> tuple[object, ...]:
-    price = line.unit_price
-    return position, line.product_id, line.product_name, line.quantity, price.currency, price.units, price.nanos
+    price, tax = line.unit_price, line.tax
+    due = (tax.percent, tax.amount.units, tax.amount.nanos) if tax else (None, 0, 0)
+    return position, line.product_id, line.product_name, line.quantity, price.currency, price.units, price.nanos, *due
 
 
 def _line(row: Any) -> Line:
     price = Money.of(row["currency"], row["unit_price_units"], row["unit_price_nanos"])
-    return Line(row["product_id"], row["product_name"], row["quantity"], price)
+    percent = row["tax_percent"]
+    tax = None if percent is None else Tax(percent, Money.of(row["currency"], row["tax_units"], row["tax_nanos"]))
+    return Line(row["product_id"], row["product_name"], row["quantity"], price, tax)
 
 
 def _change(row: Any) -> StateChange:

@@ -17,11 +17,15 @@ from typing import Any
 import grpc
 import hypothesis
 import pytest
+from google.rpc import error_details_pb2, status_pb2
 from google.type.money_pb2 import Money
+from grpc_status import rpc_status
 from harness.postgres import PostgresServer, running_postgres
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
 from shop.orders.v1.orders_pb2_grpc import OrdersServiceStub
+from shop.tax.v1 import tax_pb2, tax_pb2_grpc
 
 # How long an example takes says how busy the machine is, not whether it is right; every test has a deadline anyway.
 hypothesis.settings.register_profile("gossamer", deadline=None)
@@ -36,10 +40,89 @@ PRICES = {
 }
 
 
-class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
-    """A catalog on grpcio's own server: it knows nothing of the kit."""
+class InventoryPeer(inventory_pb2_grpc.InventoryServiceServicer):
+    """An inventory that has enough of everything that `pieces` does not name."""
 
     def __init__(self) -> None:
+        self.pieces: dict[str, int] = {}
+        self.away: set[str] = set()
+        self.refused: list[str] = []
+        self.holds: list[float] = []
+        self.states: dict[str, int] = {}
+        self.committing = threading.Event()
+        self.committing.set()
+
+    def Reserve(self, request: Any, context: Any) -> Any:
+        self._be_away("Reserve", context)
+        short = [item.product_id for item in request.items if self.pieces.get(item.product_id, 1000) < item.quantity]
+        if short:
+            failure = error_details_pb2.PreconditionFailure()
+            for product_id in short:
+                failure.violations.add(type="STOCK", subject=product_id)
+            info = error_details_pb2.ErrorInfo(reason="OUT_OF_STOCK", domain="shop.inventory.v1")
+            context.abort_with_status(rpc_status.to_status(_status(9, info, failure)))
+        self.holds.append(request.hold.ToTimedelta().total_seconds())
+        self.states[request.request_id] = inventory_pb2.RESERVATION_STATE_HELD
+        return inventory_pb2.ReserveResponse(reservation=inventory_pb2.Reservation(id=request.request_id))
+
+    def Commit(self, request: Any, context: Any) -> Any:
+        self._be_away("Commit", context)
+        self.committing.wait(PATIENCE)
+        if self.states[request.id] not in {
+            inventory_pb2.RESERVATION_STATE_HELD,
+            inventory_pb2.RESERVATION_STATE_COMMITTED,
+        }:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "ended")
+        self.states[request.id] = inventory_pb2.RESERVATION_STATE_COMMITTED
+        return inventory_pb2.CommitResponse()
+
+    def Release(self, request: Any, context: Any) -> Any:
+        self._be_away("Release", context)
+        self.states[request.id] = inventory_pb2.RESERVATION_STATE_RELEASED
+        return inventory_pb2.ReleaseResponse()
+
+    def _be_away(self, method: str, context: Any) -> None:
+        if method in self.away:
+            self.refused.append(method)
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+
+class TaxPeer(tax_pb2_grpc.TaxServiceServicer):
+    """Taxes of a fifth, rounded down to whole cents, everywhere but in ZZ, which it does not know."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.answering = threading.Event()
+        self.answering.set()
+        self.categories: list[str] = []
+
+    def Quote(self, request: Any, context: Any) -> Any:
+        if self.away:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        self.answering.wait(PATIENCE)
+        if request.country == "ZZ":
+            context.abort(grpc.StatusCode.NOT_FOUND, "unknown")
+        self.categories = [line.category for line in request.lines]
+        answer = tax_pb2.QuoteResponse()
+        for line in request.lines:
+            cents = (line.net.units * 100 + line.net.nanos // 10_000_000) // 5
+            tax = Money(currency_code=line.net.currency_code, units=cents // 100, nanos=cents % 100 * 10_000_000)
+            answer.lines.add(id=line.id, rate_percent="20", tax=tax)
+        return answer
+
+
+def _status(code: int, *details: Any) -> Any:
+    status = status_pb2.Status(code=code, message="refused")
+    for detail in details:
+        status.details.add().Pack(detail)
+    return status
+
+
+class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
+    """A catalog on grpcio's own server, with an inventory and a tax service beside it: none knows of the kit."""
+
+    def __init__(self) -> None:
+        self.inventory, self.tax = InventoryPeer(), TaxPeer()  # type: ignore[abstract]  # asked for nothing else
         self.prices = dict(PRICES)
         self.answering = threading.Event()
         self.answering.set()
@@ -52,8 +135,10 @@ class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        self._server = grpc.server(ThreadPoolExecutor(8), options=[("grpc.so_reuseport", 0)])
+        self._server = grpc.server(ThreadPoolExecutor(16), options=[("grpc.so_reuseport", 0)])
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(self, self._server)
+        inventory_pb2_grpc.add_InventoryServiceServicer_to_server(self.inventory, self._server)
+        tax_pb2_grpc.add_TaxServiceServicer_to_server(self.tax, self._server)
         self.port = self._server.add_insecure_port(f"127.0.0.1:{self.port}")
         self._server.start()
 
@@ -69,7 +154,7 @@ class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
 
     def _product(self, product_id: str) -> Any:
         name = product_id.replace("-", " ").capitalize()
-        return catalog_pb2.Product(id=product_id, name=name, price=self.prices[product_id])
+        return catalog_pb2.Product(id=product_id, name=name, price=self.prices[product_id], category="kitchen")
 
 
 class OrdersProcess:
@@ -79,7 +164,7 @@ class OrdersProcess:
         self.log = log
         environment = os.environ | {
             "GOSSAMER_SERVICE": "orders",
-            "GOSSAMER_DISCOVERY": f"static:catalog={catalog}",
+            "GOSSAMER_DISCOVERY": f"static:catalog={catalog},inventory={catalog},tax={catalog}",
             "GOSSAMER_DRAIN": f"{2 * PATIENCE}s",  # whoever waits for a drain that lasts that long fails
             "DATABASE_URL": database,
             "PYTHONPATH": str(ROOT / "services" / "orders"),

@@ -11,8 +11,9 @@ GOOD = {
 
 
 def test_the_database_comes_from_the_environment() -> None:
-    config, database = configure(GOOD)
-    assert (config.service, database) == ("orders", GOOD["DATABASE_URL"])
+    config, database, hold = configure(GOOD)
+    assert (config.service, database, hold) == ("orders", GOOD["DATABASE_URL"], 600)
+    assert configure(GOOD | {"ORDERS_HOLD": "1.5"})[2] == 1.5
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,14 @@ def test_what_is_no_database_is_refused_without_showing_it(url: str) -> None:
 
 
 def test_every_bad_variable_is_named_at_once() -> None:
+    bad = {"GOSSAMER_SERVICE": "No Name", "GOSSAMER_LISTEN": "nowhere", "ORDERS_HOLD": "0"}
     with pytest.raises(ConfigError) as caught:
-        configure({"GOSSAMER_SERVICE": "No Name", "GOSSAMER_LISTEN": "nowhere", "GOSSAMER_DISCOVERY": "static:"})
+        configure({**bad, "GOSSAMER_DISCOVERY": "static:"})
     named = [problem.split(":")[0] for problem in caught.value.problems]
-    assert named == ["GOSSAMER_SERVICE", "GOSSAMER_LISTEN", "DATABASE_URL"]
+    assert named == ["GOSSAMER_SERVICE", "GOSSAMER_LISTEN", "DATABASE_URL", "ORDERS_HOLD"]
+
+
+@pytest.mark.parametrize("hold", ["0", "86401", "soon", "nan"])
+def test_a_time_that_the_inventory_refuses_is_refused(hold: str) -> None:
+    with pytest.raises(ConfigError, match="ORDERS_HOLD: expected seconds from 1 to 86400"):
+        configure(GOOD | {"ORDERS_HOLD": hold})

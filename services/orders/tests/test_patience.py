@@ -19,14 +19,19 @@ from orders.catalog import Catalog
 from orders.changes import open_feed
 from orders.connections import transaction
 from orders.domain import Item, Order, Product, cancel_request, place, place_request
+from orders.inventory import Inventory
 from orders.money import Money
 from orders.opening import prepare
+from orders.selling import Selling
 from orders.store import Store, StoreUnavailableError, open_store
+from orders.tax import Taxes
 
 from gossamer_kit import Config, Kit
 from shop.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 from shop.orders.v1 import orders_pb2 as pb
 from shop.orders.v1.orders_pb2_grpc import OrdersServiceStub, add_OrdersServiceServicer_to_server
+from shop.tax.v1.tax_pb2_grpc import TaxServiceStub
 
 PATIENCE = 60.0  # the store's, and of everything that must not take that long
 DEADLINE = 5.0  # of a caller: a fifth of it is left for the answer
@@ -51,9 +56,16 @@ async def order(store: Store) -> Order:
 @pytest.fixture
 async def orders(store: Store, mortal_url: str, catalog: Any) -> AsyncIterator[Any]:
     """A client of the service."""
-    environment = {"GOSSAMER_SERVICE": "orders", "GOSSAMER_DISCOVERY": f"static:catalog={catalog.address}"}
+    others = ",".join(f"{name}={catalog.address}" for name in ("catalog", "inventory", "tax"))
+    environment = {"GOSSAMER_SERVICE": "orders", "GOSSAMER_DISCOVERY": f"static:{others}"}
     async with Kit(Config.from_environment(environment)) as kit, open_feed(mortal_url) as feed:
-        service = Orders(store=store, feed=feed, catalog=Catalog(kit.client(CatalogServiceStub, "catalog")))
+        selling = Selling(
+            store=store,
+            inventory=Inventory(kit.client(InventoryServiceStub, "inventory"), hold=60),
+            taxes=Taxes(kit.client(TaxServiceStub, "tax")),
+        )
+        prices = Catalog(kit.client(CatalogServiceStub, "catalog"))
+        service = Orders(store=store, feed=feed, catalog=prices, selling=selling)
         address = await kit.serve(add_OrdersServiceServicer_to_server, service)
         async with grpc.aio.insecure_channel(address) as channel:
             yield OrdersServiceStub(channel)

@@ -95,7 +95,15 @@ type Order struct {
 	// When it was placed.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// Every state it had, oldest first.
-	History       []*OrderStateChange `protobuf:"bytes,7,rep,name=history,proto3" json:"history,omitempty"`
+	History []*OrderStateChange `protobuf:"bytes,7,rep,name=history,proto3" json:"history,omitempty"`
+	// The sum of the taxes of all lines.
+	Tax *money.Money `protobuf:"bytes,8,opt,name=tax,proto3" json:"tax,omitempty"`
+	// What is to be paid: total and tax.
+	Gross *money.Money `protobuf:"bytes,9,opt,name=gross,proto3" json:"gross,omitempty"`
+	// Where it is delivered, by ISO 3166-1.
+	Country string `protobuf:"bytes,10,opt,name=country,proto3" json:"country,omitempty"`
+	// Where in the country, by ISO 3166-2; empty where that makes no difference.
+	Subdivision   string `protobuf:"bytes,11,opt,name=subdivision,proto3" json:"subdivision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -179,6 +187,34 @@ func (x *Order) GetHistory() []*OrderStateChange {
 	return nil
 }
 
+func (x *Order) GetTax() *money.Money {
+	if x != nil {
+		return x.Tax
+	}
+	return nil
+}
+
+func (x *Order) GetGross() *money.Money {
+	if x != nil {
+		return x.Gross
+	}
+	return nil
+}
+
+func (x *Order) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *Order) GetSubdivision() string {
+	if x != nil {
+		return x.Subdivision
+	}
+	return ""
+}
+
 // Some pieces of one product.
 type OrderLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -191,7 +227,11 @@ type OrderLine struct {
 	// The price of one piece when it was ordered.
 	UnitPrice *money.Money `protobuf:"bytes,4,opt,name=unit_price,json=unitPrice,proto3" json:"unit_price,omitempty"`
 	// Quantity times unit price.
-	LinePrice     *money.Money `protobuf:"bytes,5,opt,name=line_price,json=linePrice,proto3" json:"line_price,omitempty"`
+	LinePrice *money.Money `protobuf:"bytes,5,opt,name=line_price,json=linePrice,proto3" json:"line_price,omitempty"`
+	// The rate of its tax in percent, for example "5.5".
+	TaxPercent string `protobuf:"bytes,6,opt,name=tax_percent,json=taxPercent,proto3" json:"tax_percent,omitempty"`
+	// The tax on it.
+	Tax           *money.Money `protobuf:"bytes,7,opt,name=tax,proto3" json:"tax,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -257,6 +297,20 @@ func (x *OrderLine) GetUnitPrice() *money.Money {
 func (x *OrderLine) GetLinePrice() *money.Money {
 	if x != nil {
 		return x.LinePrice
+	}
+	return nil
+}
+
+func (x *OrderLine) GetTaxPercent() string {
+	if x != nil {
+		return x.TaxPercent
+	}
+	return ""
+}
+
+func (x *OrderLine) GetTax() *money.Money {
+	if x != nil {
+		return x.Tax
 	}
 	return nil
 }
@@ -388,7 +442,11 @@ type PlaceOrderRequest struct {
 	// Who orders.
 	CustomerId string `protobuf:"bytes,2,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// What is ordered; each product once.
-	Items         []*OrderItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	Items []*OrderItem `protobuf:"bytes,3,rep,name=items,proto3" json:"items,omitempty"`
+	// Where it is delivered, by ISO 3166-1, for example "FR"; empty means "AT", where the shop is.
+	Country string `protobuf:"bytes,4,opt,name=country,proto3" json:"country,omitempty"`
+	// Where in the country, by ISO 3166-2, for example "US-CA". Needed where taxes differ within a country.
+	Subdivision   string `protobuf:"bytes,5,opt,name=subdivision,proto3" json:"subdivision,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -442,6 +500,20 @@ func (x *PlaceOrderRequest) GetItems() []*OrderItem {
 		return x.Items
 	}
 	return nil
+}
+
+func (x *PlaceOrderRequest) GetCountry() string {
+	if x != nil {
+		return x.Country
+	}
+	return ""
+}
+
+func (x *PlaceOrderRequest) GetSubdivision() string {
+	if x != nil {
+		return x.Subdivision
+	}
+	return ""
 }
 
 // The order that was placed.
@@ -908,7 +980,7 @@ var File_shop_orders_v1_orders_proto protoreflect.FileDescriptor
 
 const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\n" +
-	"\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xbe\x02\n" +
+	"\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xca\x03\n" +
 	"\x05Order\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
@@ -918,7 +990,12 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\x0e2\x1a.shop.orders.v1.OrderStateR\x05state\x12;\n" +
 	"\vcreate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12:\n" +
-	"\ahistory\x18\a \x03(\v2 .shop.orders.v1.OrderStateChangeR\ahistory\"\xcf\x01\n" +
+	"\ahistory\x18\a \x03(\v2 .shop.orders.v1.OrderStateChangeR\ahistory\x12$\n" +
+	"\x03tax\x18\b \x01(\v2\x12.google.type.MoneyR\x03tax\x12(\n" +
+	"\x05gross\x18\t \x01(\v2\x12.google.type.MoneyR\x05gross\x12\x18\n" +
+	"\acountry\x18\n" +
+	" \x01(\tR\acountry\x12 \n" +
+	"\vsubdivision\x18\v \x01(\tR\vsubdivision\"\x96\x02\n" +
 	"\tOrderLine\x12\x1d\n" +
 	"\n" +
 	"product_id\x18\x01 \x01(\tR\tproductId\x12!\n" +
@@ -927,7 +1004,10 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"\n" +
 	"unit_price\x18\x04 \x01(\v2\x12.google.type.MoneyR\tunitPrice\x121\n" +
 	"\n" +
-	"line_price\x18\x05 \x01(\v2\x12.google.type.MoneyR\tlinePrice\"\x90\x01\n" +
+	"line_price\x18\x05 \x01(\v2\x12.google.type.MoneyR\tlinePrice\x12\x1f\n" +
+	"\vtax_percent\x18\x06 \x01(\tR\n" +
+	"taxPercent\x12$\n" +
+	"\x03tax\x18\a \x01(\v2\x12.google.type.MoneyR\x03tax\"\x90\x01\n" +
 	"\x10OrderStateChange\x12\x1a\n" +
 	"\bsequence\x18\x01 \x01(\x05R\bsequence\x120\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1a.shop.orders.v1.OrderStateR\x05state\x12.\n" +
@@ -937,7 +1017,7 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"product_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n" +
 	"^[^\\x00]*$R\tproductId\x12&\n" +
 	"\bquantity\x18\x02 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\"\xab\x02\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x01R\bquantity\"\xa1\x03\n" +
 	"\x11PlaceOrderRequest\x12'\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x126\n" +
@@ -945,7 +1025,9 @@ const file_shop_orders_v1_orders_proto_rawDesc = "" +
 	"^[^\\x00]*$R\n" +
 	"customerId\x12\xb4\x01\n" +
 	"\x05items\x18\x03 \x03(\v2\x19.shop.orders.v1.OrderItemB\x82\x01\xbaH\x7f\xba\x01u\n" +
-	"\x14items.unique_product\x12\x1eeach product may be named once\x1a=this.size() > 100 || this.map(item, item.product_id).unique()\x92\x01\x04\b\x01\x10dR\x05items\"A\n" +
+	"\x14items.unique_product\x12\x1eeach product may be named once\x1a=this.size() > 100 || this.map(item, item.product_id).unique()\x92\x01\x04\b\x01\x10dR\x05items\x12.\n" +
+	"\acountry\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{2})?$R\acountry\x12D\n" +
+	"\vsubdivision\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^([A-Z]{2}-[A-Z0-9]{1,3})?$R\vsubdivision\"A\n" +
 	"\x12PlaceOrderResponse\x12+\n" +
 	"\x05order\x18\x01 \x01(\v2\x15.shop.orders.v1.OrderR\x05order\",\n" +
 	"\x0fGetOrderRequest\x12\x19\n" +
@@ -1028,31 +1110,34 @@ var file_shop_orders_v1_orders_proto_depIdxs = []int32{
 	0,  // 2: shop.orders.v1.Order.state:type_name -> shop.orders.v1.OrderState
 	16, // 3: shop.orders.v1.Order.create_time:type_name -> google.protobuf.Timestamp
 	3,  // 4: shop.orders.v1.Order.history:type_name -> shop.orders.v1.OrderStateChange
-	15, // 5: shop.orders.v1.OrderLine.unit_price:type_name -> google.type.Money
-	15, // 6: shop.orders.v1.OrderLine.line_price:type_name -> google.type.Money
-	0,  // 7: shop.orders.v1.OrderStateChange.state:type_name -> shop.orders.v1.OrderState
-	16, // 8: shop.orders.v1.OrderStateChange.time:type_name -> google.protobuf.Timestamp
-	4,  // 9: shop.orders.v1.PlaceOrderRequest.items:type_name -> shop.orders.v1.OrderItem
-	1,  // 10: shop.orders.v1.PlaceOrderResponse.order:type_name -> shop.orders.v1.Order
-	1,  // 11: shop.orders.v1.GetOrderResponse.order:type_name -> shop.orders.v1.Order
-	1,  // 12: shop.orders.v1.ListOrdersResponse.orders:type_name -> shop.orders.v1.Order
-	1,  // 13: shop.orders.v1.CancelOrderResponse.order:type_name -> shop.orders.v1.Order
-	3,  // 14: shop.orders.v1.WatchOrderResponse.change:type_name -> shop.orders.v1.OrderStateChange
-	5,  // 15: shop.orders.v1.OrdersService.PlaceOrder:input_type -> shop.orders.v1.PlaceOrderRequest
-	7,  // 16: shop.orders.v1.OrdersService.GetOrder:input_type -> shop.orders.v1.GetOrderRequest
-	9,  // 17: shop.orders.v1.OrdersService.ListOrders:input_type -> shop.orders.v1.ListOrdersRequest
-	11, // 18: shop.orders.v1.OrdersService.CancelOrder:input_type -> shop.orders.v1.CancelOrderRequest
-	13, // 19: shop.orders.v1.OrdersService.WatchOrder:input_type -> shop.orders.v1.WatchOrderRequest
-	6,  // 20: shop.orders.v1.OrdersService.PlaceOrder:output_type -> shop.orders.v1.PlaceOrderResponse
-	8,  // 21: shop.orders.v1.OrdersService.GetOrder:output_type -> shop.orders.v1.GetOrderResponse
-	10, // 22: shop.orders.v1.OrdersService.ListOrders:output_type -> shop.orders.v1.ListOrdersResponse
-	12, // 23: shop.orders.v1.OrdersService.CancelOrder:output_type -> shop.orders.v1.CancelOrderResponse
-	14, // 24: shop.orders.v1.OrdersService.WatchOrder:output_type -> shop.orders.v1.WatchOrderResponse
-	20, // [20:25] is the sub-list for method output_type
-	15, // [15:20] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	15, // 5: shop.orders.v1.Order.tax:type_name -> google.type.Money
+	15, // 6: shop.orders.v1.Order.gross:type_name -> google.type.Money
+	15, // 7: shop.orders.v1.OrderLine.unit_price:type_name -> google.type.Money
+	15, // 8: shop.orders.v1.OrderLine.line_price:type_name -> google.type.Money
+	15, // 9: shop.orders.v1.OrderLine.tax:type_name -> google.type.Money
+	0,  // 10: shop.orders.v1.OrderStateChange.state:type_name -> shop.orders.v1.OrderState
+	16, // 11: shop.orders.v1.OrderStateChange.time:type_name -> google.protobuf.Timestamp
+	4,  // 12: shop.orders.v1.PlaceOrderRequest.items:type_name -> shop.orders.v1.OrderItem
+	1,  // 13: shop.orders.v1.PlaceOrderResponse.order:type_name -> shop.orders.v1.Order
+	1,  // 14: shop.orders.v1.GetOrderResponse.order:type_name -> shop.orders.v1.Order
+	1,  // 15: shop.orders.v1.ListOrdersResponse.orders:type_name -> shop.orders.v1.Order
+	1,  // 16: shop.orders.v1.CancelOrderResponse.order:type_name -> shop.orders.v1.Order
+	3,  // 17: shop.orders.v1.WatchOrderResponse.change:type_name -> shop.orders.v1.OrderStateChange
+	5,  // 18: shop.orders.v1.OrdersService.PlaceOrder:input_type -> shop.orders.v1.PlaceOrderRequest
+	7,  // 19: shop.orders.v1.OrdersService.GetOrder:input_type -> shop.orders.v1.GetOrderRequest
+	9,  // 20: shop.orders.v1.OrdersService.ListOrders:input_type -> shop.orders.v1.ListOrdersRequest
+	11, // 21: shop.orders.v1.OrdersService.CancelOrder:input_type -> shop.orders.v1.CancelOrderRequest
+	13, // 22: shop.orders.v1.OrdersService.WatchOrder:input_type -> shop.orders.v1.WatchOrderRequest
+	6,  // 23: shop.orders.v1.OrdersService.PlaceOrder:output_type -> shop.orders.v1.PlaceOrderResponse
+	8,  // 24: shop.orders.v1.OrdersService.GetOrder:output_type -> shop.orders.v1.GetOrderResponse
+	10, // 25: shop.orders.v1.OrdersService.ListOrders:output_type -> shop.orders.v1.ListOrdersResponse
+	12, // 26: shop.orders.v1.OrdersService.CancelOrder:output_type -> shop.orders.v1.CancelOrderResponse
+	14, // 27: shop.orders.v1.OrdersService.WatchOrder:output_type -> shop.orders.v1.WatchOrderResponse
+	23, // [23:28] is the sub-list for method output_type
+	18, // [18:23] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_shop_orders_v1_orders_proto_init() }

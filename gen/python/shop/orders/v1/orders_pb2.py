@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xbe\x02\n\x05Order\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tR\ncustomerId\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.shop.orders.v1.OrderLineR\x05lines\x12(\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12\x30\n\x05state\x18\x05 \x01(\x0e\x32\x1a.shop.orders.v1.OrderStateR\x05state\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12:\n\x07history\x18\x07 \x03(\x0b\x32 .shop.orders.v1.OrderStateChangeR\x07history\"\xcf\x01\n\tOrderLine\x12\x1d\n\nproduct_id\x18\x01 \x01(\tR\tproductId\x12!\n\x0cproduct_name\x18\x02 \x01(\tR\x0bproductName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\x12\x31\n\nline_price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\tlinePrice\"\x90\x01\n\x10OrderStateChange\x12\x1a\n\x08sequence\x18\x01 \x01(\x05R\x08sequence\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x1a.shop.orders.v1.OrderStateR\x05state\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\"i\n\tOrderItem\x12\x34\n\nproduct_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n^[^\\x00]*$R\tproductId\x12&\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01R\x08quantity\"\xab\x02\n\x11PlaceOrderRequest\x12\'\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x36\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n^[^\\x00]*$R\ncustomerId\x12\xb4\x01\n\x05items\x18\x03 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemB\x82\x01\xbaH\x7f\x92\x01\x04\x08\x01\x10\x64\xba\x01u\n\x14items.unique_product\x12\x1e\x65\x61\x63h product may be named once\x1a=this.size() > 100 || this.map(item, item.product_id).unique()R\x05items\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\",\n\x0fGetOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"\x9a\x01\n\x11ListOrdersRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12\x34\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n^[^\\x00]*$R\ncustomerId\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"X\n\x12\x43\x61ncelOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"^\n\x11WatchOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12.\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\rafterSequence\"N\n\x12WatchOrderResponse\x12\x38\n\x06\x63hange\x18\x01 \x01(\x0b\x32 .shop.orders.v1.OrderStateChangeR\x06\x63hange*\\\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_STATE_PLACED\x10\x01\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x02\x32\xd0\x03\n\rOrdersService\x12X\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\x03\x90\x02\x02\x12R\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x03\x90\x02\x01\x12X\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x03\x90\x02\x01\x12[\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"\x03\x90\x02\x02\x12Z\n\nWatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bshop/orders/v1/orders.proto\x12\x0eshop.orders.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xca\x03\n\x05Order\x12\x0e\n\x02id\x18\x01 \x01(\tR\x02id\x12\x1f\n\x0b\x63ustomer_id\x18\x02 \x01(\tR\ncustomerId\x12/\n\x05lines\x18\x03 \x03(\x0b\x32\x19.shop.orders.v1.OrderLineR\x05lines\x12(\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\x05total\x12\x30\n\x05state\x18\x05 \x01(\x0e\x32\x1a.shop.orders.v1.OrderStateR\x05state\x12;\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\ncreateTime\x12:\n\x07history\x18\x07 \x03(\x0b\x32 .shop.orders.v1.OrderStateChangeR\x07history\x12$\n\x03tax\x18\x08 \x01(\x0b\x32\x12.google.type.MoneyR\x03tax\x12(\n\x05gross\x18\t \x01(\x0b\x32\x12.google.type.MoneyR\x05gross\x12\x18\n\x07\x63ountry\x18\n \x01(\tR\x07\x63ountry\x12 \n\x0bsubdivision\x18\x0b \x01(\tR\x0bsubdivision\"\x96\x02\n\tOrderLine\x12\x1d\n\nproduct_id\x18\x01 \x01(\tR\tproductId\x12!\n\x0cproduct_name\x18\x02 \x01(\tR\x0bproductName\x12\x1a\n\x08quantity\x18\x03 \x01(\x05R\x08quantity\x12\x31\n\nunit_price\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyR\tunitPrice\x12\x31\n\nline_price\x18\x05 \x01(\x0b\x32\x12.google.type.MoneyR\tlinePrice\x12\x1f\n\x0btax_percent\x18\x06 \x01(\tR\ntaxPercent\x12$\n\x03tax\x18\x07 \x01(\x0b\x32\x12.google.type.MoneyR\x03tax\"\x90\x01\n\x10OrderStateChange\x12\x1a\n\x08sequence\x18\x01 \x01(\x05R\x08sequence\x12\x30\n\x05state\x18\x02 \x01(\x0e\x32\x1a.shop.orders.v1.OrderStateR\x05state\x12.\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.TimestampR\x04time\"i\n\tOrderItem\x12\x34\n\nproduct_id\x18\x01 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n^[^\\x00]*$R\tproductId\x12&\n\x08quantity\x18\x02 \x01(\x05\x42\n\xbaH\x07\x1a\x05\x18\xe8\x07(\x01R\x08quantity\"\xa1\x03\n\x11PlaceOrderRequest\x12\'\n\nrequest_id\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\x12\x36\n\x0b\x63ustomer_id\x18\x02 \x01(\tB\x15\xbaH\x12r\x10\x10\x01\x18@2\n^[^\\x00]*$R\ncustomerId\x12\xb4\x01\n\x05items\x18\x03 \x03(\x0b\x32\x19.shop.orders.v1.OrderItemB\x82\x01\xbaH\x7f\x92\x01\x04\x08\x01\x10\x64\xba\x01u\n\x14items.unique_product\x12\x1e\x65\x61\x63h product may be named once\x1a=this.size() > 100 || this.map(item, item.product_id).unique()R\x05items\x12.\n\x07\x63ountry\x18\x04 \x01(\tB\x14\xbaH\x11r\x0f\x32\r^([A-Z]{2})?$R\x07\x63ountry\x12\x44\n\x0bsubdivision\x18\x05 \x01(\tB\"\xbaH\x1fr\x1d\x32\x1b^([A-Z]{2}-[A-Z0-9]{1,3})?$R\x0bsubdivision\"A\n\x12PlaceOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\",\n\x0fGetOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\"?\n\x10GetOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"\x9a\x01\n\x11ListOrdersRequest\x12&\n\tpage_size\x18\x01 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x64(\x00R\x08pageSize\x12\'\n\npage_token\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x04R\tpageToken\x12\x34\n\x0b\x63ustomer_id\x18\x03 \x01(\tB\x13\xbaH\x10r\x0e\x18@2\n^[^\\x00]*$R\ncustomerId\"k\n\x12ListOrdersResponse\x12-\n\x06orders\x18\x01 \x03(\x0b\x32\x15.shop.orders.v1.OrderR\x06orders\x12&\n\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"X\n\x12\x43\x61ncelOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12\'\n\nrequest_id\x18\x02 \x01(\tB\x08\xbaH\x05r\x03\xb0\x01\x01R\trequestId\"B\n\x13\x43\x61ncelOrderResponse\x12+\n\x05order\x18\x01 \x01(\x0b\x32\x15.shop.orders.v1.OrderR\x05order\"^\n\x11WatchOrderRequest\x12\x19\n\x02id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x02id\x12.\n\x0e\x61\x66ter_sequence\x18\x02 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\rafterSequence\"N\n\x12WatchOrderResponse\x12\x38\n\x06\x63hange\x18\x01 \x01(\x0b\x32 .shop.orders.v1.OrderStateChangeR\x06\x63hange*\\\n\nOrderState\x12\x1b\n\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x16\n\x12ORDER_STATE_PLACED\x10\x01\x12\x19\n\x15ORDER_STATE_CANCELLED\x10\x02\x32\xd0\x03\n\rOrdersService\x12X\n\nPlaceOrder\x12!.shop.orders.v1.PlaceOrderRequest\x1a\".shop.orders.v1.PlaceOrderResponse\"\x03\x90\x02\x02\x12R\n\x08GetOrder\x12\x1f.shop.orders.v1.GetOrderRequest\x1a .shop.orders.v1.GetOrderResponse\"\x03\x90\x02\x01\x12X\n\nListOrders\x12!.shop.orders.v1.ListOrdersRequest\x1a\".shop.orders.v1.ListOrdersResponse\"\x03\x90\x02\x01\x12[\n\x0b\x43\x61ncelOrder\x12\".shop.orders.v1.CancelOrderRequest\x1a#.shop.orders.v1.CancelOrderResponse\"\x03\x90\x02\x02\x12Z\n\nWatchOrder\x12!.shop.orders.v1.WatchOrderRequest\x1a\".shop.orders.v1.WatchOrderResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,6 +44,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PLACEORDERREQUEST'].fields_by_name['customer_id']._serialized_options = b'\272H\022r\020\020\001\030@2\n^[^\\x00]*$'
   _globals['_PLACEORDERREQUEST'].fields_by_name['items']._loaded_options = None
   _globals['_PLACEORDERREQUEST'].fields_by_name['items']._serialized_options = b'\272H\177\222\001\004\010\001\020d\272\001u\n\024items.unique_product\022\036each product may be named once\032=this.size() > 100 || this.map(item, item.product_id).unique()'
+  _globals['_PLACEORDERREQUEST'].fields_by_name['country']._loaded_options = None
+  _globals['_PLACEORDERREQUEST'].fields_by_name['country']._serialized_options = b'\272H\021r\0172\r^([A-Z]{2})?$'
+  _globals['_PLACEORDERREQUEST'].fields_by_name['subdivision']._loaded_options = None
+  _globals['_PLACEORDERREQUEST'].fields_by_name['subdivision']._serialized_options = b'\272H\037r\0352\033^([A-Z]{2}-[A-Z0-9]{1,3})?$'
   _globals['_GETORDERREQUEST'].fields_by_name['id']._loaded_options = None
   _globals['_GETORDERREQUEST'].fields_by_name['id']._serialized_options = b'\272H\006r\004\020\001\030@'
   _globals['_LISTORDERSREQUEST'].fields_by_name['page_size']._loaded_options = None
@@ -70,36 +74,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ORDERSSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002'
   _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._loaded_options = None
   _globals['_ORDERSSERVICE'].methods_by_name['WatchOrder']._serialized_options = b'\220\002\001'
-  _globals['_ORDERSTATE']._serialized_start=1999
-  _globals['_ORDERSTATE']._serialized_end=2091
+  _globals['_ORDERSTATE']._serialized_start=2328
+  _globals['_ORDERSTATE']._serialized_end=2420
   _globals['_ORDER']._serialized_start=135
-  _globals['_ORDER']._serialized_end=453
-  _globals['_ORDERLINE']._serialized_start=456
-  _globals['_ORDERLINE']._serialized_end=663
-  _globals['_ORDERSTATECHANGE']._serialized_start=666
-  _globals['_ORDERSTATECHANGE']._serialized_end=810
-  _globals['_ORDERITEM']._serialized_start=812
-  _globals['_ORDERITEM']._serialized_end=917
-  _globals['_PLACEORDERREQUEST']._serialized_start=920
-  _globals['_PLACEORDERREQUEST']._serialized_end=1219
-  _globals['_PLACEORDERRESPONSE']._serialized_start=1221
-  _globals['_PLACEORDERRESPONSE']._serialized_end=1286
-  _globals['_GETORDERREQUEST']._serialized_start=1288
-  _globals['_GETORDERREQUEST']._serialized_end=1332
-  _globals['_GETORDERRESPONSE']._serialized_start=1334
-  _globals['_GETORDERRESPONSE']._serialized_end=1397
-  _globals['_LISTORDERSREQUEST']._serialized_start=1400
-  _globals['_LISTORDERSREQUEST']._serialized_end=1554
-  _globals['_LISTORDERSRESPONSE']._serialized_start=1556
-  _globals['_LISTORDERSRESPONSE']._serialized_end=1663
-  _globals['_CANCELORDERREQUEST']._serialized_start=1665
-  _globals['_CANCELORDERREQUEST']._serialized_end=1753
-  _globals['_CANCELORDERRESPONSE']._serialized_start=1755
-  _globals['_CANCELORDERRESPONSE']._serialized_end=1821
-  _globals['_WATCHORDERREQUEST']._serialized_start=1823
-  _globals['_WATCHORDERREQUEST']._serialized_end=1917
-  _globals['_WATCHORDERRESPONSE']._serialized_start=1919
-  _globals['_WATCHORDERRESPONSE']._serialized_end=1997
-  _globals['_ORDERSSERVICE']._serialized_start=2094
-  _globals['_ORDERSSERVICE']._serialized_end=2558
+  _globals['_ORDER']._serialized_end=593
+  _globals['_ORDERLINE']._serialized_start=596
+  _globals['_ORDERLINE']._serialized_end=874
+  _globals['_ORDERSTATECHANGE']._serialized_start=877
+  _globals['_ORDERSTATECHANGE']._serialized_end=1021
+  _globals['_ORDERITEM']._serialized_start=1023
+  _globals['_ORDERITEM']._serialized_end=1128
+  _globals['_PLACEORDERREQUEST']._serialized_start=1131
+  _globals['_PLACEORDERREQUEST']._serialized_end=1548
+  _globals['_PLACEORDERRESPONSE']._serialized_start=1550
+  _globals['_PLACEORDERRESPONSE']._serialized_end=1615
+  _globals['_GETORDERREQUEST']._serialized_start=1617
+  _globals['_GETORDERREQUEST']._serialized_end=1661
+  _globals['_GETORDERRESPONSE']._serialized_start=1663
+  _globals['_GETORDERRESPONSE']._serialized_end=1726
+  _globals['_LISTORDERSREQUEST']._serialized_start=1729
+  _globals['_LISTORDERSREQUEST']._serialized_end=1883
+  _globals['_LISTORDERSRESPONSE']._serialized_start=1885
+  _globals['_LISTORDERSRESPONSE']._serialized_end=1992
+  _globals['_CANCELORDERREQUEST']._serialized_start=1994
+  _globals['_CANCELORDERREQUEST']._serialized_end=2082
+  _globals['_CANCELORDERRESPONSE']._serialized_start=2084
+  _globals['_CANCELORDERRESPONSE']._serialized_end=2150
+  _globals['_WATCHORDERREQUEST']._serialized_start=2152
+  _globals['_WATCHORDERREQUEST']._serialized_end=2246
+  _globals['_WATCHORDERRESPONSE']._serialized_start=2248
+  _globals['_WATCHORDERRESPONSE']._serialized_end=2326
+  _globals['_ORDERSSERVICE']._serialized_start=2423
+  _globals['_ORDERSSERVICE']._serialized_end=2887
 # @@protoc_insertion_point(module_scope)

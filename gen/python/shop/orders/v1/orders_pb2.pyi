@@ -22,7 +22,7 @@ ORDER_STATE_PLACED: OrderState
 ORDER_STATE_CANCELLED: OrderState
 
 class Order(_message.Message):
-    __slots__ = ("id", "customer_id", "lines", "total", "state", "create_time", "history")
+    __slots__ = ("id", "customer_id", "lines", "total", "state", "create_time", "history", "tax", "gross", "country", "subdivision")
     ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,10 @@ class Order(_message.Message):
     STATE_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     HISTORY_FIELD_NUMBER: _ClassVar[int]
+    TAX_FIELD_NUMBER: _ClassVar[int]
+    GROSS_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    SUBDIVISION_FIELD_NUMBER: _ClassVar[int]
     id: str
     customer_id: str
     lines: _containers.RepeatedCompositeFieldContainer[OrderLine]
@@ -37,21 +41,29 @@ class Order(_message.Message):
     state: OrderState
     create_time: _timestamp_pb2.Timestamp
     history: _containers.RepeatedCompositeFieldContainer[OrderStateChange]
-    def __init__(self, id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., state: _Optional[_Union[OrderState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., history: _Optional[_Iterable[_Union[OrderStateChange, _Mapping]]] = ...) -> None: ...
+    tax: _money_pb2.Money
+    gross: _money_pb2.Money
+    country: str
+    subdivision: str
+    def __init__(self, id: _Optional[str] = ..., customer_id: _Optional[str] = ..., lines: _Optional[_Iterable[_Union[OrderLine, _Mapping]]] = ..., total: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., state: _Optional[_Union[OrderState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., history: _Optional[_Iterable[_Union[OrderStateChange, _Mapping]]] = ..., tax: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., gross: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., country: _Optional[str] = ..., subdivision: _Optional[str] = ...) -> None: ...
 
 class OrderLine(_message.Message):
-    __slots__ = ("product_id", "product_name", "quantity", "unit_price", "line_price")
+    __slots__ = ("product_id", "product_name", "quantity", "unit_price", "line_price", "tax_percent", "tax")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_NAME_FIELD_NUMBER: _ClassVar[int]
     QUANTITY_FIELD_NUMBER: _ClassVar[int]
     UNIT_PRICE_FIELD_NUMBER: _ClassVar[int]
     LINE_PRICE_FIELD_NUMBER: _ClassVar[int]
+    TAX_PERCENT_FIELD_NUMBER: _ClassVar[int]
+    TAX_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     product_name: str
     quantity: int
     unit_price: _money_pb2.Money
     line_price: _money_pb2.Money
-    def __init__(self, product_id: _Optional[str] = ..., product_name: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., line_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
+    tax_percent: str
+    tax: _money_pb2.Money
+    def __init__(self, product_id: _Optional[str] = ..., product_name: _Optional[str] = ..., quantity: _Optional[int] = ..., unit_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., line_price: _Optional[_Union[_money_pb2.Money, _Mapping]] = ..., tax_percent: _Optional[str] = ..., tax: _Optional[_Union[_money_pb2.Money, _Mapping]] = ...) -> None: ...
 
 class OrderStateChange(_message.Message):
     __slots__ = ("sequence", "state", "time")
@@ -72,14 +84,18 @@ class OrderItem(_message.Message):
     def __init__(self, product_id: _Optional[str] = ..., quantity: _Optional[int] = ...) -> None: ...
 
 class PlaceOrderRequest(_message.Message):
-    __slots__ = ("request_id", "customer_id", "items")
+    __slots__ = ("request_id", "customer_id", "items", "country", "subdivision")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
     ITEMS_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    SUBDIVISION_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     customer_id: str
     items: _containers.RepeatedCompositeFieldContainer[OrderItem]
-    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., items: _Optional[_Iterable[_Union[OrderItem, _Mapping]]] = ...) -> None: ...
+    country: str
+    subdivision: str
+    def __init__(self, request_id: _Optional[str] = ..., customer_id: _Optional[str] = ..., items: _Optional[_Iterable[_Union[OrderItem, _Mapping]]] = ..., country: _Optional[str] = ..., subdivision: _Optional[str] = ...) -> None: ...
 
 class PlaceOrderResponse(_message.Message):
     __slots__ = ("order",)

@@ -30,7 +30,7 @@ class OrdersServiceStub:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
     - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
     - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
     later,
@@ -76,7 +76,7 @@ class OrdersServiceServicer:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
     - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
     - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
     later,
@@ -85,7 +85,8 @@ class OrdersServiceServicer:
     """
 
     def PlaceOrder(self, request, context):
-        """Places an order. Prices are the catalog's, never the caller's.
+        """Places an order. Prices are the catalog's and taxes those of the country, never the caller's. Its pieces are taken out
+        of the stock; when anything fails, none is.
 
         The same request_id with the same content gives the first answer again, so the call may be repeated: the order as it
         was placed, whatever became of it since. With other content, or after another call of this contract, it is refused:
@@ -94,8 +95,10 @@ class OrdersServiceServicer:
         Products that the catalog does not have are refused: NOT_FOUND with the reason PRODUCT_NOT_FOUND, a BadRequest that
         names their fields, and their ids, separated by commas, as product_ids in the ErrorInfo's metadata; the first 20 of
         them when there are more. Products that are priced in more than one currency are refused: FAILED_PRECONDITION with
-        the reason CURRENCIES_MIXED. While prices or orders can't be asked for: UNAVAILABLE with the reason
-        CATALOG_UNAVAILABLE or STORE_UNAVAILABLE.
+        the reason CURRENCIES_MIXED. When there are too few pieces: FAILED_PRECONDITION with the reason OUT_OF_STOCK and a
+        BadRequest that names the fields. A place whose taxes are not known: NOT_FOUND with the reason RATES_NOT_KNOWN. While
+        prices, stock, taxes or orders can't be asked for: UNAVAILABLE with the reason CATALOG_UNAVAILABLE,
+        INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE or STORE_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -177,7 +180,7 @@ class OrdersService:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
     - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
     - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
     later,

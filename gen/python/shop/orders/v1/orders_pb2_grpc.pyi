@@ -31,7 +31,7 @@ class OrdersServiceStub:
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
       - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
       - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
         later,
@@ -44,7 +44,8 @@ class OrdersServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> OrdersServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
-    """Places an order. Prices are the catalog's, never the caller's.
+    """Places an order. Prices are the catalog's and taxes those of the country, never the caller's. Its pieces are taken out
+    of the stock; when anything fails, none is.
 
     The same request_id with the same content gives the first answer again, so the call may be repeated: the order as it
     was placed, whatever became of it since. With other content, or after another call of this contract, it is refused:
@@ -53,8 +54,10 @@ class OrdersServiceStub:
     Products that the catalog does not have are refused: NOT_FOUND with the reason PRODUCT_NOT_FOUND, a BadRequest that
     names their fields, and their ids, separated by commas, as product_ids in the ErrorInfo's metadata; the first 20 of
     them when there are more. Products that are priced in more than one currency are refused: FAILED_PRECONDITION with
-    the reason CURRENCIES_MIXED. While prices or orders can't be asked for: UNAVAILABLE with the reason
-    CATALOG_UNAVAILABLE or STORE_UNAVAILABLE.
+    the reason CURRENCIES_MIXED. When there are too few pieces: FAILED_PRECONDITION with the reason OUT_OF_STOCK and a
+    BadRequest that names the fields. A place whose taxes are not known: NOT_FOUND with the reason RATES_NOT_KNOWN. While
+    prices, stock, taxes or orders can't be asked for: UNAVAILABLE with the reason CATALOG_UNAVAILABLE,
+    INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE or STORE_UNAVAILABLE.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """Returns one order. NOT_FOUND with the reason ORDER_NOT_FOUND when there is none of that id."""
@@ -80,7 +83,7 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
       - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
       - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
         later,
@@ -90,7 +93,8 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
-    """Places an order. Prices are the catalog's, never the caller's.
+    """Places an order. Prices are the catalog's and taxes those of the country, never the caller's. Its pieces are taken out
+    of the stock; when anything fails, none is.
 
     The same request_id with the same content gives the first answer again, so the call may be repeated: the order as it
     was placed, whatever became of it since. With other content, or after another call of this contract, it is refused:
@@ -99,8 +103,10 @@ class OrdersServiceAsyncStub(OrdersServiceStub):
     Products that the catalog does not have are refused: NOT_FOUND with the reason PRODUCT_NOT_FOUND, a BadRequest that
     names their fields, and their ids, separated by commas, as product_ids in the ErrorInfo's metadata; the first 20 of
     them when there are more. Products that are priced in more than one currency are refused: FAILED_PRECONDITION with
-    the reason CURRENCIES_MIXED. While prices or orders can't be asked for: UNAVAILABLE with the reason
-    CATALOG_UNAVAILABLE or STORE_UNAVAILABLE.
+    the reason CURRENCIES_MIXED. When there are too few pieces: FAILED_PRECONDITION with the reason OUT_OF_STOCK and a
+    BadRequest that names the fields. A place whose taxes are not known: NOT_FOUND with the reason RATES_NOT_KNOWN. While
+    prices, stock, taxes or orders can't be asked for: UNAVAILABLE with the reason CATALOG_UNAVAILABLE,
+    INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE or STORE_UNAVAILABLE.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Returns one order. NOT_FOUND with the reason ORDER_NOT_FOUND when there is none of that id."""
@@ -125,7 +131,7 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
     ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
-    CATALOG_UNAVAILABLE, and from any method
+    CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
       - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
       - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
         later,
@@ -139,7 +145,8 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.PlaceOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]]:
-        """Places an order. Prices are the catalog's, never the caller's.
+        """Places an order. Prices are the catalog's and taxes those of the country, never the caller's. Its pieces are taken out
+        of the stock; when anything fails, none is.
 
         The same request_id with the same content gives the first answer again, so the call may be repeated: the order as it
         was placed, whatever became of it since. With other content, or after another call of this contract, it is refused:
@@ -148,8 +155,10 @@ class OrdersServiceServicer(metaclass=_abc_1.ABCMeta):
         Products that the catalog does not have are refused: NOT_FOUND with the reason PRODUCT_NOT_FOUND, a BadRequest that
         names their fields, and their ids, separated by commas, as product_ids in the ErrorInfo's metadata; the first 20 of
         them when there are more. Products that are priced in more than one currency are refused: FAILED_PRECONDITION with
-        the reason CURRENCIES_MIXED. While prices or orders can't be asked for: UNAVAILABLE with the reason
-        CATALOG_UNAVAILABLE or STORE_UNAVAILABLE.
+        the reason CURRENCIES_MIXED. When there are too few pieces: FAILED_PRECONDITION with the reason OUT_OF_STOCK and a
+        BadRequest that names the fields. A place whose taxes are not known: NOT_FOUND with the reason RATES_NOT_KNOWN. While
+        prices, stock, taxes or orders can't be asked for: UNAVAILABLE with the reason CATALOG_UNAVAILABLE,
+        INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE or STORE_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

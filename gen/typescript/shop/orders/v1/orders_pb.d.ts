@@ -68,6 +68,34 @@ export declare type Order = Message<"shop.orders.v1.Order"> & {
    * @generated from field: repeated shop.orders.v1.OrderStateChange history = 7;
    */
   history: OrderStateChange[];
+
+  /**
+   * The sum of the taxes of all lines.
+   *
+   * @generated from field: google.type.Money tax = 8;
+   */
+  tax?: Money | undefined;
+
+  /**
+   * What is to be paid: total and tax.
+   *
+   * @generated from field: google.type.Money gross = 9;
+   */
+  gross?: Money | undefined;
+
+  /**
+   * Where it is delivered, by ISO 3166-1.
+   *
+   * @generated from field: string country = 10;
+   */
+  country: string;
+
+  /**
+   * Where in the country, by ISO 3166-2; empty where that makes no difference.
+   *
+   * @generated from field: string subdivision = 11;
+   */
+  subdivision: string;
 };
 
 /**
@@ -116,6 +144,20 @@ export declare type OrderLine = Message<"shop.orders.v1.OrderLine"> & {
    * @generated from field: google.type.Money line_price = 5;
    */
   linePrice?: Money | undefined;
+
+  /**
+   * The rate of its tax in percent, for example "5.5".
+   *
+   * @generated from field: string tax_percent = 6;
+   */
+  taxPercent: string;
+
+  /**
+   * The tax on it.
+   *
+   * @generated from field: google.type.Money tax = 7;
+   */
+  tax?: Money | undefined;
 };
 
 /**
@@ -211,6 +253,20 @@ export declare type PlaceOrderRequest = Message<"shop.orders.v1.PlaceOrderReques
    * @generated from field: repeated shop.orders.v1.OrderItem items = 3;
    */
   items: OrderItem[];
+
+  /**
+   * Where it is delivered, by ISO 3166-1, for example "FR"; empty means "AT", where the shop is.
+   *
+   * @generated from field: string country = 4;
+   */
+  country: string;
+
+  /**
+   * Where in the country, by ISO 3166-2, for example "US-CA". Needed where taxes differ within a country.
+   *
+   * @generated from field: string subdivision = 5;
+   */
+  subdivision: string;
 };
 
 /**
@@ -473,7 +529,7 @@ export declare const OrderStateSchema: GenEnum<OrderState>;
  *
  * Errors carry a google.rpc.ErrorInfo with the domain "shop.orders.v1" and one of these reasons:
  * ORDER_NOT_FOUND, PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID, REQUEST_ID_REUSED, ORDER_NOT_CANCELLABLE, CURRENCIES_MIXED,
- * CATALOG_UNAVAILABLE, and from any method
+ * CATALOG_UNAVAILABLE, OUT_OF_STOCK, RATES_NOT_KNOWN, INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE, and from any method
  *   - INVALID_REQUEST with the status INVALID_ARGUMENT: a BadRequest names the fields that break a rule of this contract,
  *   - STORE_UNAVAILABLE with UNAVAILABLE: orders can't be read or written now; the same call may be answered a moment
  *     later,
@@ -484,7 +540,8 @@ export declare const OrderStateSchema: GenEnum<OrderState>;
  */
 export declare const OrdersService: GenService<{
   /**
-   * Places an order. Prices are the catalog's, never the caller's.
+   * Places an order. Prices are the catalog's and taxes those of the country, never the caller's. Its pieces are taken out
+   * of the stock; when anything fails, none is.
    *
    * The same request_id with the same content gives the first answer again, so the call may be repeated: the order as it
    * was placed, whatever became of it since. With other content, or after another call of this contract, it is refused:
@@ -493,8 +550,10 @@ export declare const OrdersService: GenService<{
    * Products that the catalog does not have are refused: NOT_FOUND with the reason PRODUCT_NOT_FOUND, a BadRequest that
    * names their fields, and their ids, separated by commas, as product_ids in the ErrorInfo's metadata; the first 20 of
    * them when there are more. Products that are priced in more than one currency are refused: FAILED_PRECONDITION with
-   * the reason CURRENCIES_MIXED. While prices or orders can't be asked for: UNAVAILABLE with the reason
-   * CATALOG_UNAVAILABLE or STORE_UNAVAILABLE.
+   * the reason CURRENCIES_MIXED. When there are too few pieces: FAILED_PRECONDITION with the reason OUT_OF_STOCK and a
+   * BadRequest that names the fields. A place whose taxes are not known: NOT_FOUND with the reason RATES_NOT_KNOWN. While
+   * prices, stock, taxes or orders can't be asked for: UNAVAILABLE with the reason CATALOG_UNAVAILABLE,
+   * INVENTORY_UNAVAILABLE, TAX_UNAVAILABLE or STORE_UNAVAILABLE.
    *
    * @generated from rpc shop.orders.v1.OrdersService.PlaceOrder
    */
