@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
@@ -39,9 +40,13 @@ class Routed:
         self.callee = callee
         self._mesh = mesh
 
+    async def written(self, **written: Any) -> None:
+        """Write what holds for its calls."""
+        await self._mesh.consul.put(f"/v1/kv/gossamer/defaults/{self.name}", written)
+
     async def default(self, **written: Any) -> None:
         """Write what holds for its calls, and wait until the control plane tells kits to retry them."""
-        await self._mesh.consul.put(f"/v1/kv/gossamer/defaults/{self.name}", written)
+        await self.written(**written)
         await self.told(lambda policy: any(rule.HasField("retry") for rule in policy.rules))
 
     async def route(self, *routes: dict[str, Any], rules: int) -> None:
@@ -208,3 +213,57 @@ async def test_retries_stop_where_the_budget_ends(
     codes = await asyncio.gather(*(probe.stub.Call(request, timeout=20).code() for _ in range(50)))
     assert grpc.StatusCode.OK not in codes
     assert attempts - 5 <= routed.callee.calls <= attempts
+
+
+OUTLIER = {"interval": "500ms", "base_ejection": "1s", "request_volume": 3}
+
+
+@asynccontextmanager
+async def _half_failing(probe: Probe, mesh: Mesh, routed: Routed, outlier: Any) -> AsyncIterator[Callee]:
+    """Add an instance that fails to a service whose calls are made once, and have both called."""
+    await routed.written(retry=False, outlier=outlier)
+    async with Callee() as failing:
+        failing.failing = True
+        await failing.join(mesh, routed.name)
+
+        async def both() -> bool:
+            return await _answered(probe, routed) == {True, False}
+
+        await until(both, "calls of both instances")
+        yield failing
+        await mesh.consul.deregister(failing.instance)
+
+
+async def _answered(probe: Probe, routed: Routed) -> set[bool]:
+    """Have a probe call the service 20 times at once. Gives whether calls were answered."""
+    request = pb.CallRequest(service=routed.name, method=pb.CALL_METHOD_ECHO)
+    codes = await asyncio.gather(*(probe.stub.Call(request, timeout=20).code() for _ in range(20)))
+    return {code == grpc.StatusCode.OK for code in codes}
+
+
+async def _until_left_alone(probe: Probe, routed: Routed, within: float = WITHIN) -> None:
+    async def fine() -> bool:
+        return await _answered(probe, routed) == {True}
+
+    await until(fine, "calls of the other instance alone", within)
+
+
+async def test_an_instance_whose_calls_fail_is_left_alone_for_a_while(probe: Probe, mesh: Mesh, routed: Routed) -> None:
+    async with _half_failing(probe, mesh, routed, OUTLIER) as failing:
+        await _until_left_alone(probe, routed)
+        failing.failing, before = False, failing.calls
+
+        async def back() -> bool:
+            await _answered(probe, routed)
+            return failing.calls > before
+
+        await until(back, "calls of the instance that failed")
+
+
+async def test_an_instance_whose_calls_fail_is_called_on_where_that_is_switched_off(
+    probe: Probe, mesh: Mesh, routed: Routed
+) -> None:
+    """The control of the test above."""
+    async with _half_failing(probe, mesh, routed, outlier=False):
+        with pytest.raises(AssertionError, match="expected calls of the other instance alone"):
+            await _until_left_alone(probe, routed, within=2)

@@ -20,6 +20,7 @@ use crate::policies::Policies;
 use crate::telemetry::Telemetry;
 use crate::xds::ads::{Follower, Known};
 use crate::xds::cluster::{Cluster, Pick};
+use crate::xds::outliers::Calls;
 use crate::xds::routes::{Fault, Retries};
 
 /// The clients of a process.
@@ -139,7 +140,7 @@ impl Instances {
             }
         };
         match pick {
-            Pick::Ready(sender) => Ok(Some(Picked { sender, fault, limit })),
+            Pick::Ready(sender, calls) => Ok(Some(Picked { sender, calls, fault, limit })),
             Pick::Later => Ok(None),
             Pick::None(status) => Err(status),
         }
@@ -149,6 +150,8 @@ impl Instances {
 /// An instance for a call, and what else the call's route says.
 pub struct Picked {
     pub sender: hyper::client::conn::http2::SendRequest<Body>,
+    /// What the call counts among.
+    pub calls: Arc<Calls>,
     pub fault: Fault,
     /// The cluster, and how many calls of it may run at once.
     pub limit: Option<(String, u32)>,

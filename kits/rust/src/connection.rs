@@ -1,5 +1,6 @@
 //! One connection to one instance, which is made again whenever it ends.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http2::{self, SendRequest};
@@ -12,6 +13,7 @@ use tonic::body::Body;
 
 use crate::backoff::Backoff;
 use crate::messages::MAX_HEADER_LIST;
+use crate::xds::outliers::Calls;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -30,6 +32,8 @@ pub enum State {
 
 /// A connection. When it is dropped, its running calls still finish.
 pub struct Connection {
+    /// The calls that were made of its instance.
+    pub calls: Arc<Calls>,
     state: watch::Receiver<State>,
     keeping: AbortHandle,
 }
@@ -39,7 +43,7 @@ impl Connection {
     pub fn open(address: String, changed: watch::Sender<()>) -> Self {
         let (told, state) = watch::channel(State::Connecting);
         let keeping = tokio::spawn(keep(address, told, changed)).abort_handle();
-        Self { state, keeping }
+        Self { calls: Arc::default(), state, keeping }
     }
 
     /// How it is with it now.

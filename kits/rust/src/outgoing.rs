@@ -28,6 +28,7 @@ use crate::observe::{Observation, Observer, send_trace};
 use crate::parse::is_service_name;
 use crate::policies::Policy;
 use crate::rules::Rule;
+use crate::xds::outliers::Outcome;
 
 /// Marks a failure that another service answered, or that stands for the answer it did not give. It never leaves the
 /// process.
@@ -104,12 +105,11 @@ impl Callee {
         };
         let (parts, body) = response.into_parts();
         if let Some(status) = Status::from_header_map(&parts.headers) {
+            held.end(&status);
             return failed(&status, &mut observation);
         }
-        Response::from_parts(
-            parts,
-            Body::new(Answer { body, observation: Some(observation), over, _held: held }),
-        )
+        let answer = Answer { body, observation: Some(observation), over, held: Some(held) };
+        Response::from_parts(parts, Body::new(answer))
     }
 
     /// Makes as many attempts as there have to be.
@@ -121,7 +121,7 @@ impl Callee {
         rule: &Rule,
         end: Instant,
         observation: &Observation,
-    ) -> Result<(Option<Running>, Response<Body>), Status> {
+    ) -> Result<(Held, Response<Body>), Status> {
         if !self.checks.is_unary(path) {
             return self.attempt(path, headers.clone(), body, end).await;
         }
@@ -177,7 +177,7 @@ impl Callee {
         headers: HeaderMap,
         body: Body,
         end: Instant,
-    ) -> Result<(Option<Running>, Response<Body>), Status> {
+    ) -> Result<(Held, Response<Body>), Status> {
         let (held, response) = self.attempt(path, headers, body, end).await?;
         let (parts, body) = response.into_parts();
         let answer = Limited::new(body, PREFIX + MAX_MESSAGE).collect().await;
@@ -195,7 +195,7 @@ impl Callee {
         mut headers: HeaderMap,
         body: Body,
         end: Instant,
-    ) -> Result<(Option<Running>, Response<Body>), Status> {
+    ) -> Result<(Held, Response<Body>), Status> {
         deadline::set(&mut headers, end.saturating_duration_since(Instant::now()));
         let uri = Uri::builder().scheme("http").authority(self.service.as_str()).path_and_query(path).build();
         let uri = uri.map_err(|error| Status::internal(error.to_string()))?;
@@ -206,7 +206,8 @@ impl Callee {
         *request.headers_mut() = headers;
         let mut unseen = 0;
         loop {
-            let Picked { mut sender, fault, limit } = self.instances.pick(path, request.headers()).await?;
+            let Picked { mut sender, calls, fault, limit } =
+                self.instances.pick(path, request.headers()).await?;
             if unseen == 0 {
                 if let Some(delay) = fault.delay() {
                     sleep(delay).await;
@@ -215,11 +216,13 @@ impl Callee {
                     return Err(status);
                 }
             }
-            let held = limit.map(|(cluster, limit)| Running::begin(cluster, limit)).transpose()?;
+            let running = limit.map(|(cluster, limit)| Running::begin(cluster, limit)).transpose()?;
+            let held = Held { outcome: Outcome::of(calls), _running: running };
             match sender.try_send_request(request).await {
                 Ok(response) => return Ok((held, response.map(Body::new))),
                 Err(mut error) => match error.take_message() {
                     Some(same) if unseen < UNSEEN => {
+                        held.outcome.unseen();
                         request = same;
                         unseen += 1;
                         tokio::task::yield_now().await; // the end of that connection is about to be noticed
@@ -320,12 +323,26 @@ impl Drop for Running {
     }
 }
 
+/// What an attempt holds until its end. When it is dropped before, the attempt failed.
+struct Held {
+    outcome: Outcome,
+    _running: Option<Running>,
+}
+
+impl Held {
+    fn end(self, status: &Status) {
+        if status.code() == Code::Ok {
+            self.outcome.good();
+        }
+    }
+}
+
 /// What another service answers. When it is dropped before its end, the call was cancelled.
 struct Answer {
     body: Body,
     observation: Option<Observation>,
     over: Over,
-    _held: Option<Running>,
+    held: Option<Held>,
 }
 
 impl Answer {
@@ -336,6 +353,9 @@ impl Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         let Some(mut observation) = self.observation.take() else { return Poll::Ready(None) };
         observation.end(status.code(), status.message());
+        if let Some(held) = self.held.take() {
+            held.end(status);
+        }
         self.body = Body::empty();
         if status.code() != Code::Ok {
             write_status(status, &mut trailers);

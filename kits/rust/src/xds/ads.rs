@@ -11,6 +11,7 @@ use tonic::transport::Endpoint;
 use tonic::{Code, Status};
 
 use super::cluster::Cluster;
+use super::outliers::{Detection, Judge};
 use super::routes::Routes;
 use crate::backoff::Backoff;
 use crate::bootstrap::Bootstrap;
@@ -45,6 +46,8 @@ pub struct Follower {
     routes: HashMap<String, xds::RouteConfiguration>,
     clusters: HashMap<String, xds::Cluster>,
     assignments: HashMap<String, Arc<Cluster>>,
+    /// By cluster, where it has outliers left alone.
+    judges: HashMap<String, Judge>,
     versions: HashMap<&'static str, String>,
 }
 
@@ -74,6 +77,7 @@ impl Follower {
             routes: HashMap::new(),
             clusters: HashMap::new(),
             assignments: HashMap::new(),
+            judges: HashMap::new(),
             versions: HashMap::new(),
         };
         tokio::spawn(follower.follow());
@@ -171,8 +175,9 @@ impl Follower {
                 }
             }
             CLUSTER => {
-                let named = |said: xds::Cluster| (said.name.clone(), said);
-                self.clusters = decoded(resources)?.into_iter().map(named).collect();
+                let said: Vec<xds::Cluster> = decoded(resources)?;
+                self.judge(&said)?;
+                self.clusters = said.into_iter().map(|said| (said.name.clone(), said)).collect();
             }
             _ => {
                 for said in decoded::<xds::ClusterLoadAssignment>(resources)? {
@@ -180,6 +185,20 @@ impl Follower {
                     *before = Arc::new(before.assigned(&said, &self.changed));
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Has outliers left alone in the clusters that ask for it, and in no others.
+    fn judge(&mut self, clusters: &[xds::Cluster]) -> Result<(), String> {
+        let detections: Vec<_> = clusters.iter().map(Detection::new).collect::<Result<_, _>>()?;
+        let mut before = std::mem::take(&mut self.judges);
+        for (name, detection) in clusters.iter().map(|cluster| &cluster.name).zip(detections) {
+            let Some(detection) = detection else { continue };
+            let same = before.remove(name).filter(|judge| judge.does(&detection));
+            let begin =
+                || Judge::begin(name.clone(), detection, self.known.subscribe(), self.changed.clone());
+            self.judges.insert(name.clone(), same.unwrap_or_else(begin));
         }
         Ok(())
     }

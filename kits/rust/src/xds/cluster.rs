@@ -12,6 +12,7 @@ use tonic::body::Body;
 
 use crate::connection::{Connection, State};
 use crate::generated::envoy as xds;
+use crate::xds::outliers::Calls;
 use crate::xds::weighted;
 
 /// The instances of a cluster as they were assigned last.
@@ -34,8 +35,8 @@ struct Locality {
 
 /// What comes of looking for an instance.
 pub enum Pick {
-    /// It takes the call.
-    Ready(SendRequest<Body>),
+    /// It takes the call, which counts among its calls.
+    Ready(SendRequest<Body>, Arc<Calls>),
     /// There may be one soon.
     Later,
     /// There is none.
@@ -87,13 +88,18 @@ impl Cluster {
         let mut why = "no instance".to_owned();
         for level in &self.levels {
             match level.pick() {
-                Ok(sender) => return Pick::Ready(sender),
+                Ok((sender, calls)) => return Pick::Ready(sender, calls),
                 Err(None) if level.0.is_empty() => {}
                 Err(None) => return Pick::Later,
                 Err(Some(reason)) => why = reason,
             }
         }
         Pick::None(Status::unavailable(why))
+    }
+
+    /// The calls of its instances, level by level.
+    pub fn calls(&self) -> impl Iterator<Item = Vec<&Calls>> {
+        self.levels.iter().map(Level::calls)
     }
 }
 
@@ -103,15 +109,21 @@ fn address(said: &xds::LbEndpoint) -> Option<String> {
     Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
+/// An instance that takes the call, or why none does; without a reason there may be one soon.
+type Found = Result<(SendRequest<Body>, Arc<Calls>), Option<String>>;
+
 impl Level {
-    /// An instance that takes the call, or why none does; without a reason there may be one soon.
-    fn pick(&self) -> Result<SendRequest<Body>, Option<String>> {
+    fn calls(&self) -> Vec<&Calls> {
+        self.0.iter().flat_map(|locality| &locality.members).map(|member| &*member.calls).collect()
+    }
+
+    fn pick(&self) -> Found {
         let first = weighted::choose(self.0.iter().map(|locality| locality.weight)).unwrap_or_default();
         let mut why = None;
         let mut later = false;
         for locality in self.0[first..].iter().chain(&self.0[..first]) {
             match locality.pick() {
-                Ok(sender) => return Ok(sender),
+                Ok(found) => return Ok(found),
                 Err(None) => later = true,
                 Err(reason) => why = reason,
             }
@@ -121,14 +133,16 @@ impl Level {
 }
 
 impl Locality {
-    fn pick(&self) -> Result<SendRequest<Body>, Option<String>> {
+    fn pick(&self) -> Found {
         let count = self.members.len();
         let mut why = None;
         let mut later = count == 0;
         for _ in 0..count {
             let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-            match self.members[turn % count].state() {
-                State::Ready(sender) => return Ok(sender),
+            let member = &self.members[turn % count];
+            match member.state() {
+                _ if member.calls.ejected() => why = Some("its calls failed, so it is left alone".to_owned()),
+                State::Ready(sender) => return Ok((sender, Arc::clone(&member.calls))),
                 State::Connecting => later = true,
                 State::Failed(reason) => why = Some(reason),
             }

@@ -6,5 +6,6 @@
 
 pub mod ads;
 pub mod cluster;
+pub mod outliers;
 pub mod routes;
 mod weighted;
