@@ -5,6 +5,8 @@ import secrets
 import grpc
 import pytest
 from conformance.mesh import until
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from harness.probe import Probe, channel
@@ -30,9 +32,13 @@ def _info(error: grpc.aio.AioRpcError) -> tuple[str, str]:
 
 
 def _fields(error: grpc.aio.AioRpcError) -> list[str]:
+    return [field for field, _ in _violations(error)]
+
+
+def _violations(error: grpc.aio.AioRpcError) -> list[tuple[str, str]]:
     [bad] = _details(error, error_details_pb2.BadRequest)
     assert all(violation.description for violation in bad.field_violations)
-    return [violation.field for violation in bad.field_violations]
+    return [(violation.field, violation.description) for violation in bad.field_violations]
 
 
 def _details(error, kind):
@@ -118,6 +124,48 @@ async def test_a_bad_field_in_a_list_is_named_with_its_place(probe: Probe) -> No
     assert _fields(error) == ["services[1]", "services[2]"]
 
 
+KEYLESS = pb.WaitRequest(ignore_cancellation=True)
+KEYLESS_TEXT = "a wait that ignores cancellation needs a key"
+SLOW = Duration(seconds=1)
+
+
+@pytest.mark.row("validate")
+@pytest.mark.parametrize(
+    ("method", "request_", "field", "text"),
+    [
+        ("Wait", pb.WaitRequest(key="a b"), "key", "a key has no blanks"),
+        ("Wait", KEYLESS, "", KEYLESS_TEXT),
+        ("Call", pb.CallRequest(service="a", method=pb.CALL_METHOD_WAIT, wait=KEYLESS), "wait", KEYLESS_TEXT),
+        (
+            "Count",
+            pb.CountRequest(to=1001, interval=SLOW),
+            "",
+            "\"!has(this.interval) || this.interval == duration('0s') || this.to <= 1000\" returned false",
+        ),
+    ],
+    ids=["of a field", "of a message", "of a message in a message", "without a text"],
+)
+async def test_a_rule_in_cel_is_told_in_its_own_words(
+    probe: Probe, method: str, request_: Message, field: str, text: str
+) -> None:
+    error = await _failure(getattr(probe.stub, method)(request_, timeout=5))
+    assert (error.code(), _violations(error)) == (grpc.StatusCode.INVALID_ARGUMENT, [(field, text)])
+
+
+@pytest.mark.row("validate")
+async def test_of_many_bad_fields_twenty_are_named(probe: Probe) -> None:
+    """Clients refuse an answer whose details are too large."""
+    error = await _failure(probe.stub.Relay(pb.RelayRequest(services=[""] * 32), timeout=5))
+    assert _fields(error) == [f"services[{place}]" for place in range(20)]
+
+
+@pytest.mark.row("validate")
+async def test_of_a_large_message_one_bad_field_is_named(probe: Probe) -> None:
+    """A hostile one could keep a processor busy for seconds."""
+    error = await _failure(probe.stub.Fail(pb.FailRequest(every=-1, only_instance="x" * 5000), timeout=5))
+    assert _fields(error) == ["every"]
+
+
 @pytest.mark.row("validate")
 async def test_a_bad_request_of_a_server_stream_is_refused(probe: Probe) -> None:
     error = await _failure(probe.stub.Count(pb.CountRequest(to=-1), timeout=5))
@@ -145,6 +193,9 @@ async def test_a_good_request_passes(probe: Probe) -> None:
     """The control of the refusals above."""
     assert (await probe.stub.Sum(iter([pb.SumRequest(number=1_000_000)] * 2), timeout=5)).sum == 2_000_000
     assert [each.number async for each in probe.stub.Count(pb.CountRequest(to=3), timeout=5)] == [1, 2, 3]
+    assert (await probe.stub.Count(pb.CountRequest(to=3, interval=SLOW), timeout=5).read()).number == 1
+    request = pb.WaitRequest(ignore_cancellation=True, key=secrets.token_hex(4))
+    assert (await probe.stub.Wait(request, timeout=5)).hop.instance == probe.instance
 
 
 async def test_an_unknown_method_is_unimplemented(probe: Probe) -> None:

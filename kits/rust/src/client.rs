@@ -12,8 +12,8 @@ use tonic::Status;
 use tonic::body::Body;
 use tower_service::Service;
 
+use crate::checks::Checks;
 use crate::config::{Config, Discovery};
-use crate::messages::Checks;
 use crate::observe::Observer;
 use crate::outgoing::{Callee, agent_of};
 use crate::policies::Policies;

@@ -18,10 +18,11 @@ use tonic::Status;
 use tonic::body::Body;
 
 use crate::call::Call;
+use crate::checks::Checks;
 use crate::deadline;
 use crate::errors;
 use crate::log;
-use crate::messages::{Checked, Checks, Sizes, write_status};
+use crate::messages::{Checked, Sizes, write_status};
 use crate::observe::{Observation, Observer, continue_trace};
 use crate::outgoing::{ANSWER, BAGGAGE, caller_of};
 use crate::server::{Answer, Router};

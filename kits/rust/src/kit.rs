@@ -14,13 +14,13 @@ use tonic::server::NamedService;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tower_service::Service;
 
+use crate::checks::Checks;
 use crate::client::Clients;
 use crate::config::{Config, ConfigError};
 use crate::health::Health;
 use crate::incoming::{self, Incoming};
 use crate::log::Lines;
 use crate::membership::Membership;
-use crate::messages::Checks;
 use crate::observe::Observer;
 use crate::process::{count_signals, signalled};
 use crate::server::{self, Router};
@@ -94,8 +94,7 @@ impl Kit {
         incoming::keep_panics();
         let config = Arc::new(config);
         let telemetry = Arc::new(Telemetry::new(&config)?);
-        let checks = Checks::new(descriptors).map_err(|error| error.to_string())?;
-        let checks = Arc::new(checks);
+        let checks = Arc::new(Checks::new(descriptors)?);
         let clients = Clients::new(Arc::clone(&config), &telemetry, Arc::clone(&checks));
         Ok(Self {
             config,

@@ -8,6 +8,7 @@ mod backoff;
 mod bootstrap;
 mod budget;
 mod call;
+mod checks;
 mod client;
 mod config;
 mod connection;

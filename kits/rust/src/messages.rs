@@ -1,18 +1,15 @@
 //! The messages of a body as gRPC frames them: a flag, four bytes of length, then the message; and its trailers.
 
-use std::collections::HashMap;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use prost_protovalidate::{Error as Violated, Validator};
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
+use tonic::Status;
 use tonic::body::Body;
-use tonic::{Code, Status};
 
-use crate::errors::{Error, domain_of};
+use crate::checks::Checks;
 
 /// The most bytes of a message, in and out.
 pub const MAX_MESSAGE: usize = 4 << 20;
@@ -20,53 +17,6 @@ pub const MAX_MESSAGE: usize = 4 << 20;
 pub const MAX_HEADER_LIST: u32 = 16 << 10;
 /// The bytes before a message.
 pub const PREFIX: usize = 5;
-
-/// The rules of all messages that calls begin with, from the descriptors of the contracts.
-pub struct Checks {
-    validator: Validator,
-    requests: HashMap<String, MessageDescriptor>,
-    shapes: HashMap<String, bool>,
-}
-
-impl Checks {
-    /// Reads the descriptors. Fails where they are none.
-    pub fn new(descriptors: &[u8]) -> Result<Self, prost_reflect::DescriptorError> {
-        let pool = DescriptorPool::decode(descriptors)?;
-        let (mut requests, mut shapes) = (HashMap::new(), HashMap::new());
-        for method in pool.services().flat_map(|service| service.methods().collect::<Vec<_>>()) {
-            let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
-            shapes.insert(path.clone(), !method.is_client_streaming() && !method.is_server_streaming());
-            requests.insert(path, method.input());
-        }
-        Ok(Self { validator: Validator::new(), requests, shapes })
-    }
-
-    /// Whether a method takes one message and gives one.
-    pub fn is_unary(&self, path: &str) -> bool {
-        self.shapes.get(path).copied().unwrap_or(false)
-    }
-
-    /// Checks a message that a call of a method sent.
-    fn message(&self, path: &str, message: &[u8]) -> Result<(), Status> {
-        let Some(descriptor) = self.requests.get(path) else { return Ok(()) };
-        let decoded = DynamicMessage::decode(descriptor.clone(), message)
-            .map_err(|error| Status::internal(format!("expected a {}: {error}", descriptor.full_name())))?;
-        match self.validator.validate(&decoded) {
-            Ok(()) => Ok(()),
-            Err(Violated::Validation(found)) => {
-                let mut error = Error::new(Code::InvalidArgument, "INVALID_REQUEST", "invalid request");
-                let describe = |violation: &prost_protovalidate::Violation| {
-                    let text = violation.message();
-                    let text = if text.is_empty() { violation.rule_id() } else { text };
-                    (violation.field_path(), text.to_owned())
-                };
-                error.fields = found.violations().iter().map(describe).collect();
-                Err(error.into_status(domain_of(path)))
-            }
-            Err(other) => Err(crate::errors::report(&other.to_string(), "")),
-        }
-    }
-}
 
 /// The body of a call that came in, whose messages are checked before anyone sees them.
 pub struct Checked {
@@ -191,6 +141,8 @@ impl http_body::Body for Whole {
 
 #[cfg(test)]
 mod tests {
+    use tonic::Code;
+
     use super::*;
 
     #[test]

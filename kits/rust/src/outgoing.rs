@@ -21,9 +21,10 @@ use tonic::{Code, Status};
 
 use crate::backoff::jitter;
 use crate::call::Call;
+use crate::checks::Checks;
 use crate::client::{Instances, Picked, second};
 use crate::deadline;
-use crate::messages::{Checks, MAX_MESSAGE, PREFIX, Whole, write_status};
+use crate::messages::{MAX_MESSAGE, PREFIX, Whole, write_status};
 use crate::observe::{Observation, Observer, send_trace};
 use crate::parse::is_service_name;
 use crate::policies::Policy;

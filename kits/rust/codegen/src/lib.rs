@@ -3,7 +3,11 @@
 
 use std::env;
 use std::error::Error;
+use std::fs;
 use std::path::{Path, PathBuf};
+
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
 
 /// Generates stubs of contracts, which are named by their files below protos/, for example
 /// `shop/catalog/v1/catalog.proto`. What each imports is generated as well.
@@ -22,10 +26,16 @@ pub fn own(files: &[&str], folder: &Path) -> Result<(), Box<dyn Error>> {
 fn generate(files: &[&str], own: &[PathBuf]) -> Result<(), Box<dyn Error>> {
     let protos = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../protos");
     let includes = [own, &[protos.clone(), protos.join("vendor")]].concat();
+    let descriptors = PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin");
     tonic_prost_build::configure()
         .include_file("contracts.rs")
-        .file_descriptor_set_path(PathBuf::from(env::var("OUT_DIR")?).join("descriptors.bin"))
+        .file_descriptor_set_path(&descriptors)
         .extern_path(".buf.validate", "no_code_needs_it") // rules are read from the descriptors
         .compile_protos(&files.iter().map(PathBuf::from).collect::<Vec<_>>(), &includes)?;
+    for file in FileDescriptorSet::decode(&*fs::read(descriptors)?)?.file {
+        for path in includes.iter().map(|folder| folder.join(file.name())).filter(|path| path.exists()) {
+            println!("cargo::rerun-if-changed={}", path.display());
+        }
+    }
     Ok(())
 }

@@ -1266,12 +1266,14 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x10 \"\x06r\x04\x10\x01\x18?R\bservices\x126\n" +
 	"\tlast_wait\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\blastWait\";\n" +
 	"\rRelayResponse\x12*\n" +
-	"\x04hops\x18\x01 \x03(\v2\x16.gossamer.probe.v1.HopR\x04hops\"\x9f\x01\n" +
+	"\x04hops\x18\x01 \x03(\v2\x16.gossamer.probe.v1.HopR\x04hops\"\xdd\x02\n" +
 	"\vWaitRequest\x12D\n" +
 	"\bduration\x18\x01 \x01(\v2\x19.google.protobuf.DurationB\r\xbaH\n" +
-	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\bduration\x12\x19\n" +
-	"\x03key\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03key\x12/\n" +
-	"\x13ignore_cancellation\x18\x03 \x01(\bR\x12ignoreCancellation\"p\n" +
+	"\xaa\x01\a\"\x03\b\xd8\x042\x00R\bduration\x12_\n" +
+	"\x03key\x18\x02 \x01(\tBM\xbaHJ\xba\x01C\n" +
+	"\x17wait.key_without_blanks\x12\x13a key has no blanks\x1a\x13!this.contains(' ')r\x02\x18@R\x03key\x12/\n" +
+	"\x13ignore_cancellation\x18\x03 \x01(\bR\x12ignoreCancellation:v\xbaHs\x1aq\n" +
+	"\x14wait.ignored_has_key\x12,a wait that ignores cancellation needs a key\x1a+!this.ignore_cancellation || this.key != ''\"p\n" +
 	"\fWaitResponse\x12\x1c\n" +
 	"\tcancelled\x18\x01 \x01(\x05R\tcancelled\x12(\n" +
 	"\x03hop\x18\x02 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n" +
@@ -1298,10 +1300,10 @@ const file_gossamer_probe_v1_probe_proto_rawDesc = "" +
 	"\x05every\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05every\x12-\n" +
 	"\ronly_instance\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\fonlyInstance\"8\n" +
 	"\fFailResponse\x12(\n" +
-	"\x03hop\x18\x01 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\"p\n" +
+	"\x03hop\x18\x01 \x01(\v2\x16.gossamer.probe.v1.HopR\x03hop\"\xc0\x01\n" +
 	"\fCountRequest\x12\x1b\n" +
 	"\x02to\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\x02to\x12C\n" +
-	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b<2\x00R\binterval\"'\n" +
+	"\binterval\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b<2\x00R\binterval:N\xbaHK*I!has(this.interval) || this.interval == duration('0s') || this.to <= 1000\"'\n" +
 	"\rCountResponse\x12\x16\n" +
 	"\x06number\x18\x01 \x01(\x05R\x06number\":\n" +
 	"\n" +

@@ -26,7 +26,7 @@ from buf.validate import validate_pb2 as buf_dot_validate_dot_validate__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgossamer/probe/v1/probe.proto\x12\x11gossamer.probe.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xaa\x02\n\x03Hop\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12\x37\n\tremaining\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tremaining\x12@\n\x08metadata\x18\x05 \x03(\x0b\x32$.gossamer.probe.v1.Hop.MetadataEntryR\x08metadata\x12\x19\n\x08trace_id\x18\x06 \x01(\tR\x07traceId\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"`\n\x0b\x45\x63hoRequest\x12\x18\n\x07payload\x18\x01 \x01(\x0cR\x07payload\x12\x37\n\x10response_padding\x18\x02 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80 (\x00R\x0fresponsePadding\"l\n\x0c\x45\x63hoResponse\x12\x18\n\x07payload\x18\x01 \x01(\x0cR\x07payload\x12(\n\x03hop\x18\x02 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n\x07padding\x18\x03 \x01(\x0cR\x07padding\"t\n\x0cRelayRequest\x12,\n\x08services\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18?R\x08services\x12\x36\n\tlast_wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08lastWait\";\n\rRelayResponse\x12*\n\x04hops\x18\x01 \x03(\x0b\x32\x16.gossamer.probe.v1.HopR\x04hops\"\x9f\x01\n\x0bWaitRequest\x12\x44\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xd8\x04\x32\x00R\x08\x64uration\x12\x19\n\x03key\x18\x02 \x01(\tB\x07\xbaH\x04r\x02\x18@R\x03key\x12/\n\x13ignore_cancellation\x18\x03 \x01(\x08R\x12ignoreCancellation\"p\n\x0cWaitResponse\x12\x1c\n\tcancelled\x18\x01 \x01(\x05R\tcancelled\x12(\n\x03hop\x18\x02 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n\x07waiting\x18\x03 \x01(\x05R\x07waiting\"\xf9\x01\n\x0b\x43\x61llRequest\x12#\n\x07service\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x07service\x12\x41\n\x06method\x18\x02 \x01(\x0e\x32\x1d.gossamer.probe.v1.CallMethodB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06method\x12\x34\n\x05\x66irst\x18\x03 \x01(\x0b\x32\x1e.gossamer.probe.v1.WaitRequestR\x05\x66irst\x12\x32\n\x04wait\x18\x04 \x01(\x0b\x32\x1e.gossamer.probe.v1.WaitRequestR\x04wait\x12\x18\n\x07\x61\x62\x61ndon\x18\x05 \x01(\x08R\x07\x61\x62\x61ndon\"r\n\x0c\x43\x61llResponse\x12(\n\x03hop\x18\x01 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x38\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1e.gossamer.probe.v1.CallFailureR\x07\x66\x61ilure\"\x83\x01\n\x0b\x43\x61llFailure\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n\x06\x64omain\x18\x04 \x01(\tR\x06\x64omain\x12\x16\n\x06\x66ields\x18\x05 \x03(\tR\x06\x66ields\"\xb5\x01\n\x0b\x46\x61ilRequest\x12\x39\n\x04mode\x18\x01 \x01(\x0e\x32\x1b.gossamer.probe.v1.FailModeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x1d\n\x04\x63ode\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x00R\x04\x63ode\x12\x1d\n\x05\x65very\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65very\x12-\n\ronly_instance\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0conlyInstance\"8\n\x0c\x46\x61ilResponse\x12(\n\x03hop\x18\x01 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\"p\n\x0c\x43ountRequest\x12\x1b\n\x02to\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x02to\x12\x43\n\x08interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00R\x08interval\"\'\n\rCountResponse\x12\x16\n\x06number\x18\x01 \x01(\x05R\x06number\":\n\nSumRequest\x12,\n\x06number\x18\x01 \x01(\x05\x42\x14\xbaH\x11\x1a\x0f\x18\xc0\x84=(\xc0\xfb\xc2\xff\xff\xff\xff\xff\xff\x01R\x06number\"5\n\x0bSumResponse\x12\x10\n\x03sum\x18\x01 \x01(\x03R\x03sum\x12\x14\n\x05\x63ount\x18\x02 \x01(\x05R\x05\x63ount\"+\n\x0b\x43hatRequest\x12\x1c\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x04text\">\n\x0c\x43hatResponse\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance*\x80\x01\n\x08\x46\x61ilMode\x12\x19\n\x15\x46\x41IL_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41IL_MODE_STATUS\x10\x01\x12\x14\n\x10\x46\x41IL_MODE_DOMAIN\x10\x02\x12\x18\n\x14\x46\x41IL_MODE_UNEXPECTED\x10\x03\x12\x13\n\x0f\x46\x41IL_MODE_PANIC\x10\x04*\xc6\x01\n\nCallMethod\x12\x1b\n\x17\x43\x41LL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41LL_METHOD_ECHO\x10\x01\x12\x14\n\x10\x43\x41LL_METHOD_WAIT\x10\x02\x12\x15\n\x11\x43\x41LL_METHOD_COUNT\x10\x03\x12\x13\n\x0f\x43\x41LL_METHOD_SUM\x10\x04\x12\x14\n\x10\x43\x41LL_METHOD_CHAT\x10\x05\x12\x14\n\x10\x43\x41LL_METHOD_FAIL\x10\x06\x12\x17\n\x13\x43\x41LL_METHOD_REFUSED\x10\x07\x32\xf5\x04\n\x0cProbeService\x12L\n\x04\x45\x63ho\x12\x1e.gossamer.probe.v1.EchoRequest\x1a\x1f.gossamer.probe.v1.EchoResponse\"\x03\x90\x02\x01\x12O\n\x05Relay\x12\x1f.gossamer.probe.v1.RelayRequest\x1a .gossamer.probe.v1.RelayResponse\"\x03\x90\x02\x01\x12G\n\x04Wait\x12\x1e.gossamer.probe.v1.WaitRequest\x1a\x1f.gossamer.probe.v1.WaitResponse\x12G\n\x04\x43\x61ll\x12\x1e.gossamer.probe.v1.CallRequest\x1a\x1f.gossamer.probe.v1.CallResponse\x12L\n\x04\x46\x61il\x12\x1e.gossamer.probe.v1.FailRequest\x1a\x1f.gossamer.probe.v1.FailResponse\"\x03\x90\x02\x02\x12Q\n\x05\x43ount\x12\x1f.gossamer.probe.v1.CountRequest\x1a .gossamer.probe.v1.CountResponse\"\x03\x90\x02\x01\x30\x01\x12\x46\n\x03Sum\x12\x1d.gossamer.probe.v1.SumRequest\x1a\x1e.gossamer.probe.v1.SumResponse(\x01\x12K\n\x04\x43hat\x12\x1e.gossamer.probe.v1.ChatRequest\x1a\x1f.gossamer.probe.v1.ChatResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgossamer/probe/v1/probe.proto\x12\x11gossamer.probe.v1\x1a\x1b\x62uf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\"\xaa\x02\n\x03Hop\x12\x18\n\x07service\x18\x01 \x01(\tR\x07service\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance\x12\x1a\n\x08language\x18\x03 \x01(\tR\x08language\x12\x37\n\tremaining\x18\x04 \x01(\x0b\x32\x19.google.protobuf.DurationR\tremaining\x12@\n\x08metadata\x18\x05 \x03(\x0b\x32$.gossamer.probe.v1.Hop.MetadataEntryR\x08metadata\x12\x19\n\x08trace_id\x18\x06 \x01(\tR\x07traceId\x1a;\n\rMetadataEntry\x12\x10\n\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n\x05value\x18\x02 \x01(\tR\x05value:\x02\x38\x01\"`\n\x0b\x45\x63hoRequest\x12\x18\n\x07payload\x18\x01 \x01(\x0cR\x07payload\x12\x37\n\x10response_padding\x18\x02 \x01(\x05\x42\x0c\xbaH\t\x1a\x07\x18\x80\x80\x80 (\x00R\x0fresponsePadding\"l\n\x0c\x45\x63hoResponse\x12\x18\n\x07payload\x18\x01 \x01(\x0cR\x07payload\x12(\n\x03hop\x18\x02 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n\x07padding\x18\x03 \x01(\x0cR\x07padding\"t\n\x0cRelayRequest\x12,\n\x08services\x18\x01 \x03(\tB\x10\xbaH\r\x92\x01\n\x10 \"\x06r\x04\x10\x01\x18?R\x08services\x12\x36\n\tlast_wait\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationR\x08lastWait\";\n\rRelayResponse\x12*\n\x04hops\x18\x01 \x03(\x0b\x32\x16.gossamer.probe.v1.HopR\x04hops\"\xdd\x02\n\x0bWaitRequest\x12\x44\n\x08\x64uration\x18\x01 \x01(\x0b\x32\x19.google.protobuf.DurationB\r\xbaH\n\xaa\x01\x07\"\x03\x08\xd8\x04\x32\x00R\x08\x64uration\x12_\n\x03key\x18\x02 \x01(\tBM\xbaHJr\x02\x18@\xba\x01\x43\n\x17wait.key_without_blanks\x12\x13\x61 key has no blanks\x1a\x13!this.contains(\' \')R\x03key\x12/\n\x13ignore_cancellation\x18\x03 \x01(\x08R\x12ignoreCancellation:v\xbaHs\x1aq\n\x14wait.ignored_has_key\x12,a wait that ignores cancellation needs a key\x1a+!this.ignore_cancellation || this.key != \'\'\"p\n\x0cWaitResponse\x12\x1c\n\tcancelled\x18\x01 \x01(\x05R\tcancelled\x12(\n\x03hop\x18\x02 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x18\n\x07waiting\x18\x03 \x01(\x05R\x07waiting\"\xf9\x01\n\x0b\x43\x61llRequest\x12#\n\x07service\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18?R\x07service\x12\x41\n\x06method\x18\x02 \x01(\x0e\x32\x1d.gossamer.probe.v1.CallMethodB\n\xbaH\x07\x82\x01\x04\x10\x01 \x00R\x06method\x12\x34\n\x05\x66irst\x18\x03 \x01(\x0b\x32\x1e.gossamer.probe.v1.WaitRequestR\x05\x66irst\x12\x32\n\x04wait\x18\x04 \x01(\x0b\x32\x1e.gossamer.probe.v1.WaitRequestR\x04wait\x12\x18\n\x07\x61\x62\x61ndon\x18\x05 \x01(\x08R\x07\x61\x62\x61ndon\"r\n\x0c\x43\x61llResponse\x12(\n\x03hop\x18\x01 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\x12\x38\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x1e.gossamer.probe.v1.CallFailureR\x07\x66\x61ilure\"\x83\x01\n\x0b\x43\x61llFailure\x12\x12\n\x04\x63ode\x18\x01 \x01(\x05R\x04\x63ode\x12\x18\n\x07message\x18\x02 \x01(\tR\x07message\x12\x16\n\x06reason\x18\x03 \x01(\tR\x06reason\x12\x16\n\x06\x64omain\x18\x04 \x01(\tR\x06\x64omain\x12\x16\n\x06\x66ields\x18\x05 \x03(\tR\x06\x66ields\"\xb5\x01\n\x0b\x46\x61ilRequest\x12\x39\n\x04mode\x18\x01 \x01(\x0e\x32\x1b.gossamer.probe.v1.FailModeB\x08\xbaH\x05\x82\x01\x02\x10\x01R\x04mode\x12\x1d\n\x04\x63ode\x18\x02 \x01(\x05\x42\t\xbaH\x06\x1a\x04\x18\x10(\x00R\x04\x63ode\x12\x1d\n\x05\x65very\x18\x03 \x01(\x05\x42\x07\xbaH\x04\x1a\x02(\x00R\x05\x65very\x12-\n\ronly_instance\x18\x04 \x01(\tB\x08\xbaH\x05r\x03\x18\x80\x01R\x0conlyInstance\"8\n\x0c\x46\x61ilResponse\x12(\n\x03hop\x18\x01 \x01(\x0b\x32\x16.gossamer.probe.v1.HopR\x03hop\"\xc0\x01\n\x0c\x43ountRequest\x12\x1b\n\x02to\x18\x01 \x01(\x05\x42\x0b\xbaH\x08\x1a\x06\x18\xc0\x84=(\x00R\x02to\x12\x43\n\x08interval\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x0c\xbaH\t\xaa\x01\x06\"\x02\x08<2\x00R\x08interval:N\xbaHK*I!has(this.interval) || this.interval == duration(\'0s\') || this.to <= 1000\"\'\n\rCountResponse\x12\x16\n\x06number\x18\x01 \x01(\x05R\x06number\":\n\nSumRequest\x12,\n\x06number\x18\x01 \x01(\x05\x42\x14\xbaH\x11\x1a\x0f\x18\xc0\x84=(\xc0\xfb\xc2\xff\xff\xff\xff\xff\xff\x01R\x06number\"5\n\x0bSumResponse\x12\x10\n\x03sum\x18\x01 \x01(\x03R\x03sum\x12\x14\n\x05\x63ount\x18\x02 \x01(\x05R\x05\x63ount\"+\n\x0b\x43hatRequest\x12\x1c\n\x04text\x18\x01 \x01(\tB\x08\xbaH\x05r\x03\x18\xe8\x07R\x04text\">\n\x0c\x43hatResponse\x12\x12\n\x04text\x18\x01 \x01(\tR\x04text\x12\x1a\n\x08instance\x18\x02 \x01(\tR\x08instance*\x80\x01\n\x08\x46\x61ilMode\x12\x19\n\x15\x46\x41IL_MODE_UNSPECIFIED\x10\x00\x12\x14\n\x10\x46\x41IL_MODE_STATUS\x10\x01\x12\x14\n\x10\x46\x41IL_MODE_DOMAIN\x10\x02\x12\x18\n\x14\x46\x41IL_MODE_UNEXPECTED\x10\x03\x12\x13\n\x0f\x46\x41IL_MODE_PANIC\x10\x04*\xc6\x01\n\nCallMethod\x12\x1b\n\x17\x43\x41LL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41LL_METHOD_ECHO\x10\x01\x12\x14\n\x10\x43\x41LL_METHOD_WAIT\x10\x02\x12\x15\n\x11\x43\x41LL_METHOD_COUNT\x10\x03\x12\x13\n\x0f\x43\x41LL_METHOD_SUM\x10\x04\x12\x14\n\x10\x43\x41LL_METHOD_CHAT\x10\x05\x12\x14\n\x10\x43\x41LL_METHOD_FAIL\x10\x06\x12\x17\n\x13\x43\x41LL_METHOD_REFUSED\x10\x07\x32\xf5\x04\n\x0cProbeService\x12L\n\x04\x45\x63ho\x12\x1e.gossamer.probe.v1.EchoRequest\x1a\x1f.gossamer.probe.v1.EchoResponse\"\x03\x90\x02\x01\x12O\n\x05Relay\x12\x1f.gossamer.probe.v1.RelayRequest\x1a .gossamer.probe.v1.RelayResponse\"\x03\x90\x02\x01\x12G\n\x04Wait\x12\x1e.gossamer.probe.v1.WaitRequest\x1a\x1f.gossamer.probe.v1.WaitResponse\x12G\n\x04\x43\x61ll\x12\x1e.gossamer.probe.v1.CallRequest\x1a\x1f.gossamer.probe.v1.CallResponse\x12L\n\x04\x46\x61il\x12\x1e.gossamer.probe.v1.FailRequest\x1a\x1f.gossamer.probe.v1.FailResponse\"\x03\x90\x02\x02\x12Q\n\x05\x43ount\x12\x1f.gossamer.probe.v1.CountRequest\x1a .gossamer.probe.v1.CountResponse\"\x03\x90\x02\x01\x30\x01\x12\x46\n\x03Sum\x12\x1d.gossamer.probe.v1.SumRequest\x1a\x1e.gossamer.probe.v1.SumResponse(\x01\x12K\n\x04\x43hat\x12\x1e.gossamer.probe.v1.ChatRequest\x1a\x1f.gossamer.probe.v1.ChatResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,7 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WAITREQUEST'].fields_by_name['duration']._loaded_options = None
   _globals['_WAITREQUEST'].fields_by_name['duration']._serialized_options = b'\272H\n\252\001\007\"\003\010\330\0042\000'
   _globals['_WAITREQUEST'].fields_by_name['key']._loaded_options = None
-  _globals['_WAITREQUEST'].fields_by_name['key']._serialized_options = b'\272H\004r\002\030@'
+  _globals['_WAITREQUEST'].fields_by_name['key']._serialized_options = b'\272HJr\002\030@\272\001C\n\027wait.key_without_blanks\022\023a key has no blanks\032\023!this.contains(\' \')'
+  _globals['_WAITREQUEST']._loaded_options = None
+  _globals['_WAITREQUEST']._serialized_options = b'\272Hs\032q\n\024wait.ignored_has_key\022,a wait that ignores cancellation needs a key\032+!this.ignore_cancellation || this.key != \'\''
   _globals['_CALLREQUEST'].fields_by_name['service']._loaded_options = None
   _globals['_CALLREQUEST'].fields_by_name['service']._serialized_options = b'\272H\006r\004\020\001\030?'
   _globals['_CALLREQUEST'].fields_by_name['method']._loaded_options = None
@@ -59,6 +61,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COUNTREQUEST'].fields_by_name['to']._serialized_options = b'\272H\010\032\006\030\300\204=(\000'
   _globals['_COUNTREQUEST'].fields_by_name['interval']._loaded_options = None
   _globals['_COUNTREQUEST'].fields_by_name['interval']._serialized_options = b'\272H\t\252\001\006\"\002\010<2\000'
+  _globals['_COUNTREQUEST']._loaded_options = None
+  _globals['_COUNTREQUEST']._serialized_options = b'\272HK*I!has(this.interval) || this.interval == duration(\'0s\') || this.to <= 1000'
   _globals['_SUMREQUEST'].fields_by_name['number']._loaded_options = None
   _globals['_SUMREQUEST'].fields_by_name['number']._serialized_options = b'\272H\021\032\017\030\300\204=(\300\373\302\377\377\377\377\377\377\001'
   _globals['_CHATREQUEST'].fields_by_name['text']._loaded_options = None
@@ -71,10 +75,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROBESERVICE'].methods_by_name['Fail']._serialized_options = b'\220\002\002'
   _globals['_PROBESERVICE'].methods_by_name['Count']._loaded_options = None
   _globals['_PROBESERVICE'].methods_by_name['Count']._serialized_options = b'\220\002\001'
-  _globals['_FAILMODE']._serialized_start=2201
-  _globals['_FAILMODE']._serialized_end=2329
-  _globals['_CALLMETHOD']._serialized_start=2332
-  _globals['_CALLMETHOD']._serialized_end=2530
+  _globals['_FAILMODE']._serialized_start=2472
+  _globals['_FAILMODE']._serialized_end=2600
+  _globals['_CALLMETHOD']._serialized_start=2603
+  _globals['_CALLMETHOD']._serialized_end=2801
   _globals['_HOP']._serialized_start=114
   _globals['_HOP']._serialized_end=412
   _globals['_HOP_METADATAENTRY']._serialized_start=353
@@ -88,31 +92,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RELAYRESPONSE']._serialized_start=740
   _globals['_RELAYRESPONSE']._serialized_end=799
   _globals['_WAITREQUEST']._serialized_start=802
-  _globals['_WAITREQUEST']._serialized_end=961
-  _globals['_WAITRESPONSE']._serialized_start=963
-  _globals['_WAITRESPONSE']._serialized_end=1075
-  _globals['_CALLREQUEST']._serialized_start=1078
-  _globals['_CALLREQUEST']._serialized_end=1327
-  _globals['_CALLRESPONSE']._serialized_start=1329
-  _globals['_CALLRESPONSE']._serialized_end=1443
-  _globals['_CALLFAILURE']._serialized_start=1446
-  _globals['_CALLFAILURE']._serialized_end=1577
-  _globals['_FAILREQUEST']._serialized_start=1580
-  _globals['_FAILREQUEST']._serialized_end=1761
-  _globals['_FAILRESPONSE']._serialized_start=1763
-  _globals['_FAILRESPONSE']._serialized_end=1819
-  _globals['_COUNTREQUEST']._serialized_start=1821
-  _globals['_COUNTREQUEST']._serialized_end=1933
-  _globals['_COUNTRESPONSE']._serialized_start=1935
-  _globals['_COUNTRESPONSE']._serialized_end=1974
-  _globals['_SUMREQUEST']._serialized_start=1976
-  _globals['_SUMREQUEST']._serialized_end=2034
-  _globals['_SUMRESPONSE']._serialized_start=2036
-  _globals['_SUMRESPONSE']._serialized_end=2089
-  _globals['_CHATREQUEST']._serialized_start=2091
-  _globals['_CHATREQUEST']._serialized_end=2134
-  _globals['_CHATRESPONSE']._serialized_start=2136
-  _globals['_CHATRESPONSE']._serialized_end=2198
-  _globals['_PROBESERVICE']._serialized_start=2533
-  _globals['_PROBESERVICE']._serialized_end=3162
+  _globals['_WAITREQUEST']._serialized_end=1151
+  _globals['_WAITRESPONSE']._serialized_start=1153
+  _globals['_WAITRESPONSE']._serialized_end=1265
+  _globals['_CALLREQUEST']._serialized_start=1268
+  _globals['_CALLREQUEST']._serialized_end=1517
+  _globals['_CALLRESPONSE']._serialized_start=1519
+  _globals['_CALLRESPONSE']._serialized_end=1633
+  _globals['_CALLFAILURE']._serialized_start=1636
+  _globals['_CALLFAILURE']._serialized_end=1767
+  _globals['_FAILREQUEST']._serialized_start=1770
+  _globals['_FAILREQUEST']._serialized_end=1951
+  _globals['_FAILRESPONSE']._serialized_start=1953
+  _globals['_FAILRESPONSE']._serialized_end=2009
+  _globals['_COUNTREQUEST']._serialized_start=2012
+  _globals['_COUNTREQUEST']._serialized_end=2204
+  _globals['_COUNTRESPONSE']._serialized_start=2206
+  _globals['_COUNTRESPONSE']._serialized_end=2245
+  _globals['_SUMREQUEST']._serialized_start=2247
+  _globals['_SUMREQUEST']._serialized_end=2305
+  _globals['_SUMRESPONSE']._serialized_start=2307
+  _globals['_SUMRESPONSE']._serialized_end=2360
+  _globals['_CHATREQUEST']._serialized_start=2362
+  _globals['_CHATREQUEST']._serialized_end=2405
+  _globals['_CHATRESPONSE']._serialized_start=2407
+  _globals['_CHATRESPONSE']._serialized_end=2469
+  _globals['_PROBESERVICE']._serialized_start=2804
+  _globals['_PROBESERVICE']._serialized_end=3433
 # @@protoc_insertion_point(module_scope)
