@@ -22,7 +22,7 @@ import figures
 from harness.load import Load, build
 from harness.stack import Stack, eventually
 
-GET = ("-target=xds:///catalog", "-method=CatalogService/GetProduct", "-id=alpaca-throw")
+GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 RATE = 200
 KILLS = 5
 MEGABYTE = 1e6

@@ -4,7 +4,7 @@
 // was due. With -closed it is a closed loop instead: each of -workers starts its next call when the last one ended, which
 // finds the most that a server can do. It is made of grpc-go alone, not of the kit, so that it can judge the kit.
 //
-//	go run ./bench/load -target xds:///catalog -method CatalogService/GetProduct -id brass-desk-lamp -rate 200
+//	go run ./bench/load -target xds:///catalog -method shop.catalog.v1.CatalogService/GetProduct -json '{"id": "brass-desk-lamp"}'
 //	go run ./bench/load -target 127.0.0.1:20000 -method ProbeService/Echo -closed -workers 64 -duration 5s
 //
 // The summary is one JSON object on standard output, also when SIGTERM ends the load early; -ledger also writes one JSON
@@ -29,24 +29,26 @@ import (
 
 // settings is what the command line says.
 type settings struct {
-	target, method, id string
-	payload            int
-	closed             bool
-	rate               float64
-	workers            int
-	count              int64
-	duration, warmup   time.Duration
-	deadline           time.Duration
-	connections        int
-	retries            bool
-	ledger             string
+	target, method   string
+	json, contracts  string
+	payload          int
+	closed           bool
+	rate             float64
+	workers          int
+	count            int64
+	duration, warmup time.Duration
+	deadline         time.Duration
+	connections      int
+	retries          bool
+	ledger           string
 }
 
 func parseFlags() settings {
 	var s settings
 	flag.StringVar(&s.target, "target", "", "host:port or xds:///name")
-	flag.StringVar(&s.method, "method", "ProbeService/Echo", "ProbeService/Echo or CatalogService/GetProduct")
-	flag.StringVar(&s.id, "id", "", "the product that GetProduct asks for")
+	flag.StringVar(&s.method, "method", "ProbeService/Echo", "ProbeService/Echo, or package.Service/Method of a unary one")
+	flag.StringVar(&s.json, "json", "{}", "the request of any method but ProbeService/Echo")
+	flag.StringVar(&s.contracts, "contracts", "gen/contracts.binpb", "where such a method is found")
 	flag.IntVar(&s.payload, "payload", 64, "bytes that Echo carries")
 	flag.BoolVar(&s.closed, "closed", false, "closed loop: as many calls as -workers can")
 	flag.Float64Var(&s.rate, "rate", 200, "open loop: calls a second")

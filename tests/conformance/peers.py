@@ -290,7 +290,8 @@ class Load:
             self.ended[error.code().name] += 1
         else:
             self.ended["OK"] += 1
-            self.answered_by[answer.hop.instance] += 1
+            if answer is not None:
+                self.answered_by[answer.hop.instance] += 1
 
 
 def caller_of(service: str, **options: Any) -> tuple[grpc.aio.Channel, Any]:

@@ -30,7 +30,8 @@ class Load:
     """Calls that start at a steady rate while the block runs; the summary is there afterwards."""
 
     def __init__(self, program: Path, control: str, *words: str, rate: int = 200) -> None:
-        self._command: Sequence[str | Path] = [program, f"-duration={LONGEST_S}s", f"-rate={rate}", *words]
+        always = (f"-duration={LONGEST_S}s", f"-rate={rate}", f"-contracts={ROOT}/gen/contracts.binpb")
+        self._command: Sequence[str | Path] = [program, *always, *words]
         self._environment = {"GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap("test", "load", "load-1", "local", control)}
         self.summary: dict[str, Any] = {}
 

@@ -6,7 +6,7 @@ import pytest
 from harness.load import Load
 from harness.stack import Stack
 
-GET = ("-target=xds:///catalog", "-method=CatalogService/GetProduct", "-id=alpaca-throw")
+GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 WARM = 10_000
 CALLS = 32_000
 """Each leaves a span: eight times what the queues of both instances hold."""

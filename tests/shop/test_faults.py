@@ -8,7 +8,7 @@ import pytest
 from harness.load import Load
 from harness.stack import Stack, eventually
 
-GET = ("-target=xds:///catalog", "-method=CatalogService/GetProduct", "-id=alpaca-throw")
+GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 ITEMS = [{"product_id": "alpaca-throw", "quantity": 1}]
 RATE = 200
 

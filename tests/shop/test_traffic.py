@@ -13,7 +13,7 @@ from harness.stack import Stack, eventually
 
 from gossamer_mesh.local.parts import have
 
-GET = ("-target=xds:///catalog", "-method=CatalogService/GetProduct", "-id=alpaca-throw")
+GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 CALLS = 1000
 
 
