@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.type import money_pb2
 from grpc import StatusCode
 
 from gossamer_kit import Error
@@ -38,7 +37,7 @@ from orders.domain import (
     place_request,
 )
 from orders.inventory import InventoryUnavailableError
-from orders.money import Money
+from orders.others import money_message
 from orders.page_token import PageTokenInvalidError, Position
 from orders.selling import Selling
 from orders.store import Store, StoreUnavailableError
@@ -246,12 +245,12 @@ def _order(order: Order) -> pb.Order:
         id=str(order.id),
         customer_id=order.customer_id,
         lines=[_line(line) for line in order.lines],
-        total=_money(order.total),
+        total=money_message(order.total),
         state=_STATES[order.state],
         create_time=_time(order.create_time),
         history=[_change(change) for change in order.history],
-        tax=_money(order.tax),
-        gross=_money(order.total.plus(order.tax)),
+        tax=money_message(order.tax),
+        gross=money_message(order.total.plus(order.tax)),
         country=order.place.country,
         subdivision=order.place.subdivision,
     )
@@ -262,19 +261,15 @@ def _line(line: Line) -> pb.OrderLine:
         product_id=line.product_id,
         product_name=line.product_name,
         quantity=line.quantity,
-        unit_price=_money(line.unit_price),
-        line_price=_money(line.price),
+        unit_price=money_message(line.unit_price),
+        line_price=money_message(line.price),
         tax_percent=line.tax.percent if line.tax else "",
-        tax=_money(line.tax.amount) if line.tax else None,
+        tax=money_message(line.tax.amount) if line.tax else None,
     )
 
 
 def _change(change: StateChange) -> pb.OrderStateChange:
     return pb.OrderStateChange(sequence=change.sequence, state=_STATES[change.state], time=_time(change.time))
-
-
-def _money(money: Money) -> money_pb2.Money:
-    return money_pb2.Money(currency_code=money.currency, units=money.units, nanos=money.nanos)
 
 
 def _time(time: datetime) -> Timestamp:

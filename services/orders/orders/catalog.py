@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from orders.domain import Product
-from orders.money import Money
+from orders.others import AWAY, read_money
 from shop.catalog.v1 import catalog_pb2 as pb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from shop.catalog.v1.catalog_pb2_grpc import CatalogServiceAsyncStub
-
-_AWAY = {StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED}
 
 
 class CatalogUnavailableError(Exception):
@@ -39,12 +36,11 @@ class Catalog:
         try:
             answer = await self._stub.BatchGetProducts(pb.BatchGetProductsRequest(ids=ids), timeout=within)
         except AioRpcError as error:
-            if error.code() in _AWAY:
+            if error.code() in AWAY:
                 raise CatalogUnavailableError(f"the catalog is away: {error.details()}") from error
             raise
         return [_product(product) for product in answer.products]
 
 
 def _product(product: pb.Product) -> Product:
-    price = product.price
-    return Product(product.id, product.name, Money.of(price.currency_code, price.units, price.nanos), product.category)
+    return Product(product.id, product.name, read_money(product.price), product.category)

@@ -12,12 +12,11 @@ from grpc.aio import AioRpcError
 from grpc_status.rpc_status import from_call
 
 from orders.domain import Order, OutOfStockError
+from orders.others import AWAY
 from shop.inventory.v1 import inventory_pb2 as pb
 
 if TYPE_CHECKING:
     from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceAsyncStub
-
-_AWAY = {StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED}
 
 
 class InventoryUnavailableError(Exception):
@@ -74,7 +73,7 @@ class Inventory:
 
 
 def _unavailable(error: AioRpcError) -> Exception:
-    if error.code() in _AWAY:
+    if error.code() in AWAY:
         return InventoryUnavailableError(f"the inventory is away: {error.details()}")
     return error
 

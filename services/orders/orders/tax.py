@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from google.type.money_pb2 import Money as MoneyMessage
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
 from orders.domain import Order, RatesNotKnownError, Tax
-from orders.money import Money
+from orders.others import AWAY, money_message, read_money
 from shop.tax.v1 import tax_pb2 as pb
 
 if TYPE_CHECKING:
     from shop.tax.v1.tax_pb2_grpc import TaxServiceAsyncStub
-
-_AWAY = {StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED, StatusCode.RESOURCE_EXHAUSTED}
 
 
 class TaxUnavailableError(Exception):
@@ -37,19 +34,13 @@ class Taxes:
         """
         request = pb.QuoteRequest(country=order.place.country, subdivision=order.place.subdivision)
         for number, line in enumerate(order.lines):
-            price = line.price
-            net = MoneyMessage(currency_code=price.currency, units=price.units, nanos=price.nanos)
-            request.lines.add(id=str(number), category=line.category or "other", net=net)
+            request.lines.add(id=str(number), category=line.category or "other", net=money_message(line.price))
         try:
             quote = await self._stub.Quote(request, timeout=within)
         except AioRpcError as error:
-            if error.code() in _AWAY:
+            if error.code() in AWAY:
                 raise TaxUnavailableError(f"the tax service is away: {error.details()}") from error
             if error.code() == StatusCode.NOT_FOUND:
                 raise RatesNotKnownError(error.details()) from error
             raise
-        return [Tax(line.rate_percent, _money(line.tax)) for line in quote.lines]
-
-
-def _money(money: MoneyMessage) -> Money:
-    return Money.of(money.currency_code, money.units, money.nanos)
+        return [Tax(line.rate_percent, read_money(line.tax)) for line in quote.lines]
