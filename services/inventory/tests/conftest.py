@@ -1,11 +1,7 @@
 """Two instances of the service in their own processes, on one real PostgreSQL, and clients of grpcio's own."""
 
 import asyncio
-import json
-import os
 import secrets
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -13,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import grpc
 import pytest
 import yaml
 from harness.postgres import PostgresServer, running_postgres
 from harness.probe import built
+from harness.service import ServiceProcess
 
 from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 60
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
@@ -32,39 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "services/inventory" in item.path.as_posix():
             item.add_marker(pytest.mark.xdist_group("inventory"))
             item.add_marker(pytest.mark.timeout(400))
-
-
-class Instance:
-    """One instance of the service."""
-
-    def __init__(self, program: Path, database: str, log: Path) -> None:
-        self.log = log
-        environment = os.environ | {
-            "GOSSAMER_SERVICE": "inventory",
-            "GOSSAMER_DISCOVERY": "static:",
-            "DATABASE_URL": database,
-        }
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=errors)
-
-    def connect(self) -> InventoryServiceStub:
-        """Wait until it serves; return its client."""
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.channel = grpc.insecure_channel(json.loads(line)["address"])
-        return InventoryServiceStub(self.channel)
-
-    def stop(self) -> int:
-        """Stop it in order; return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        assert self.process.stdout
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="session")
@@ -82,12 +44,14 @@ def postgres() -> Iterator[PostgresServer]:
 
 
 @pytest.fixture(scope="session")
-def start(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Instance]]:
+def start(program: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], ServiceProcess]]:
     """Starts an instance on a database; all end with the session."""
     with ExitStack() as started:
 
-        def start(database: str) -> Instance:
-            instance = Instance(program, database, tmp_path_factory.mktemp("inventory") / "log")
+        def start(database: str) -> ServiceProcess:
+            log = tmp_path_factory.mktemp("inventory") / "log"
+            words = {"GOSSAMER_SERVICE": "inventory", "DATABASE_URL": database}
+            instance = ServiceProcess([program], InventoryServiceStub, log, **words)
             started.callback(instance.end)
             return instance
 
@@ -100,7 +64,7 @@ def database(postgres: PostgresServer) -> str:
 
 
 @pytest.fixture(scope="session")
-def instances(database: str, start: Callable[[str], Instance]) -> tuple[Any, Any]:
+def instances(database: str, start: Callable[[str], ServiceProcess]) -> tuple[Any, Any]:
     """Clients of two instances that share one database, which was empty when both were started at once."""
     one, two = start(database), start(database)
     return one.connect(), two.connect()

@@ -1,13 +1,8 @@
 """Peers for tests of the service: a real PostgreSQL, a catalog on plain gRPC, and the service in its own processes."""
 
 import contextlib
-import json
-import os
-import signal
-import subprocess
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +16,7 @@ from google.rpc import error_details_pb2, status_pb2
 from google.type.money_pb2 import Money
 from grpc_status import rpc_status
 from harness.postgres import PostgresServer, running_postgres
+from harness.service import PATIENCE, ServiceProcess
 
 from shop.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 from shop.inventory.v1 import inventory_pb2, inventory_pb2_grpc
@@ -32,7 +28,6 @@ hypothesis.settings.register_profile("gossamer", deadline=None)
 hypothesis.settings.load_profile("gossamer")
 
 ROOT = Path(__file__).parents[3]
-PATIENCE = 30
 PRICES = {
     "blue-cup": Money(currency_code="EUR", units=7, nanos=50_000_000),
     "brass-desk-lamp": Money(currency_code="EUR", units=49, nanos=900_000_000),
@@ -157,52 +152,20 @@ class CatalogPeer(catalog_pb2_grpc.CatalogServiceServicer):
         return catalog_pb2.Product(id=product_id, name=name, price=self.prices[product_id], category="kitchen")
 
 
-class OrdersProcess:
-    """One instance of the service, and a client of it that is grpcio's own."""
+class OrdersProcess(ServiceProcess):
+    """One instance of the service, which finds all that it calls at one address."""
 
-    def __init__(self, database: str, catalog: str, log: Path) -> None:
-        self.log = log
-        environment = os.environ | {
-            "GOSSAMER_SERVICE": "orders",
-            "GOSSAMER_DISCOVERY": f"static:catalog={catalog},inventory={catalog},tax={catalog}",
-            "GOSSAMER_DRAIN": f"{2 * PATIENCE}s",  # whoever waits for a drain that lasts that long fails
-            "DATABASE_URL": database,
-            "PYTHONPATH": str(ROOT / "services" / "orders"),
-        }
-        with log.open("wb") as stderr:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "orders"], env=environment, stdout=subprocess.PIPE, stderr=stderr
-            )
-        self.channel: Any = None
-
-    def connect(self) -> Any:
-        """Wait until it serves; return its client."""
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, self.log.read_text()
-        self.channel = grpc.insecure_channel(json.loads(line)["address"])
-        return OrdersServiceStub(self.channel)
-
-    def until_logged(self, text: str) -> None:
-        """Wait until it logs something."""
-        end = time.monotonic() + PATIENCE
-        while text not in (said := self.log.read_text()):
-            assert time.monotonic() < end, said
-            assert self.process.poll() is None, said
-            threading.Event().wait(0.02)
-
-    def stop(self) -> int:
-        """Stop it in order; return its exit status."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(PATIENCE)
-
-    def end(self) -> None:
-        if self.channel:
-            self.channel.close()
-        self.process.kill()
-        self.process.wait(PATIENCE)
-        if self.process.stdout:
-            self.process.stdout.close()
+    def __init__(self, database: str, others: str, log: Path) -> None:
+        super().__init__(
+            [sys.executable, "-m", "orders"],
+            OrdersServiceStub,
+            log,
+            GOSSAMER_SERVICE="orders",
+            GOSSAMER_DISCOVERY=f"static:catalog={others},inventory={others},tax={others}",
+            GOSSAMER_DRAIN=f"{2 * PATIENCE}s",  # whoever waits for a drain that lasts that long fails
+            DATABASE_URL=database,
+            PYTHONPATH=str(ROOT / "services" / "orders"),
+        )
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,6 @@
 """The service as a process, called by grpcio's own client: quotes add up, and what is refused is named."""
 
-import json
-import os
 import random
-import signal
-import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -14,11 +10,10 @@ import pytest
 from google.type.money_pb2 import Money
 from harness.probe import built
 from harness.refusals import refusal
+from harness.service import ServiceProcess
 
 from shop.tax.v1 import tax_pb2 as pb
 from shop.tax.v1.tax_pb2_grpc import TaxServiceStub
-
-PATIENCE = 60
 
 pytestmark = [pytest.mark.xdist_group("tax"), pytest.mark.timeout(400)]
 
@@ -27,21 +22,12 @@ pytestmark = [pytest.mark.xdist_group("tax"), pytest.mark.timeout(400)]
 def stub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     folder = tmp_path_factory.mktemp("tax")
     program = built(folder / "tax", ["kits/rust/build.sh", "tax", "{output}"])
-    environment = os.environ | {"GOSSAMER_SERVICE": "tax", "GOSSAMER_DISCOVERY": "static:"}
-    with (
-        (folder / "log").open("wb") as errors,
-        subprocess.Popen([program], env=environment, stdout=subprocess.PIPE, stderr=errors) as process,
-    ):
-        try:
-            assert process.stdout
-            line = process.stdout.readline()
-            assert line, (folder / "log").read_text()
-            with grpc.insecure_channel(json.loads(line)["address"]) as channel:
-                yield TaxServiceStub(channel)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(PATIENCE) == 0
-        finally:
-            process.kill()
+    process = ServiceProcess([program], TaxServiceStub, folder / "log", GOSSAMER_SERVICE="tax")
+    try:
+        yield process.connect()
+        assert process.stop() == 0
+    finally:
+        process.end()
 
 
 def euros(amount: str, currency: str = "EUR") -> Money:
