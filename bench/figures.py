@@ -57,6 +57,14 @@ class Figure:
         return self.aim.get("min", self.value) <= self.value <= self.aim.get("max", self.value)
 
 
+def lost(of: str, side: str, made: int, failed: int, *, against: str, aim: dict[str, float] | None) -> list[Figure]:
+    """Give the two figures of a load: how many calls were made, and how many of them failed, for which the aim is."""
+    return [
+        Figure(figure=f"{of}: made", side=side, values=[made], unit="calls", against=against),
+        Figure(figure=f"{of}: failed", side=side, values=[failed], unit="calls", against=against, aim=aim),
+    ]
+
+
 def write(name: str, figures: Sequence[Figure]) -> Path:
     """Write `bench/results/NAME.json`, and the picture of it beside it; give where the former lies."""
     path = ROOT / "bench" / "results" / f"{name}.json"

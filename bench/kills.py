@@ -22,11 +22,8 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import figures
-from conformance.mesh import Mesh, Probes
-from conformance.otlp import Receiver
+from conformance.mesh import probing
 from conformance.peers import Load
-from harness.consul import Consul
-from harness.control import ControlPlane
 from harness.load import FROZEN_S
 from harness.probe import languages
 
@@ -47,19 +44,15 @@ def main() -> None:
     """Measure, print, write."""
     results = []
     for (caller, way), load in asyncio.run(killed()).items():
-        failed = sum(load.failed.values())
         print(f"{caller}, {way}:", dict(load.ended))
-        for name, value in (("made", load.ended.total()), ("failed", failed)):
-            results.append(
-                figures.Figure(
-                    figure=f"calls of {caller}: {name}",
-                    values=[value],
-                    unit="calls",
-                    against=f"the same calls with retries off; {KILLS} kills of one of three instances, in {CALLEE}",
-                    aim={"max": 0} if name == "failed" and way == RETRIED else None,
-                    side=way,
-                )
-            )
+        results += figures.lost(
+            f"calls of {caller}",
+            way,
+            load.ended.total(),
+            sum(load.failed.values()),
+            against=f"the same calls with retries off; {KILLS} kills of one of three instances, in {CALLEE}",
+            aim={"max": 0} if way == RETRIED else None,
+        )
     figures.show(results)
     figures.write("kills", results)
 
@@ -67,15 +60,8 @@ def main() -> None:
 async def killed() -> dict[tuple[str, str], Load]:
     """Kill instances again and again; give the loads by the language of the caller and by the way it called."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with (
-            Consul(folder / "consul") as consul,
-            ControlPlane(folder / "control", consul.url) as control,
-            Receiver() as receiver,
-            Probes(Mesh(consul, control), receiver, folder / "programs", folder) as probes,
-            AsyncExitStack() as calling,
-        ):
-            await consul.put("/v1/kv/gossamer/defaults/control", {"retry": False})
+        async with probing(Path(name)) as (mesh, probes), AsyncExitStack() as calling:
+            await mesh.consul.put("/v1/kv/gossamer/defaults/control", {"retry": False})
             kits = {language.name: language for language in languages()}
             running = {service: [await probes.start(kits[CALLEE], service) for _ in range(3)] for service in SERVICES}
             loads = {}

@@ -15,7 +15,6 @@ All languages are restarted in the same run, side by side.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import signal
 import sys
@@ -32,14 +31,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import figures
 import yaml
-from conformance.mesh import Mesh, Probes
-from conformance.otlp import Receiver
+from conformance.mesh import Probes, probing
 from conformance.peers import Load as LongLoad
 from conformance.peers import caller_of
 from google.protobuf.duration_pb2 import Duration
-from harness.consul import Consul
-from harness.control import ControlPlane
-from harness.load import Load, build
+from harness.load import Load, build, calls_of
 from harness.probe import languages
 from harness.stack import Stack, eventually
 
@@ -86,17 +82,17 @@ def main() -> None:
     """Measure, print, write."""
     short, long = rolled_short(), asyncio.run(rolled_long())
     results = [
-        figures.Figure(
-            figure=f"{each.language}, {what}: {name}",
-            values=[value],
-            unit="calls",
-            against="the same calls while instances are killed instead of drained",
-            aim={"max": 0} if name == "failed" and each.way == DRAINED else None,
-            side=each.way,
-        )
+        figure
         for what, ended in (("short", short), ("long", long))
         for each in ended
-        for name, value in (("made", each.calls), ("failed", each.failed))
+        for figure in figures.lost(
+            f"{each.language}, {what}",
+            each.way,
+            each.calls,
+            each.failed,
+            against="the same calls while instances are killed instead of drained",
+            aim={"max": 0} if each.way == DRAINED else None,
+        )
     ]
     figures.show(results)
     figures.write("rolling", results)
@@ -115,9 +111,7 @@ def rolled_short() -> list[Ended]:
                         Load(
                             program,
                             stack.address("control"),
-                            f"-target=xds:///{service}",
-                            f"-method={method}",
-                            f"-json={json.dumps(request)}",
+                            *calls_of(method, request),
                             "-retries=false",
                             rate=RATE,
                         )
@@ -147,14 +141,8 @@ def rolled_short() -> list[Ended]:
 async def rolled_long() -> list[Ended]:
     """Restart the probes of all kits while long calls and streams are in flight, and then kill them."""
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with (
-            Consul(folder / "consul") as consul,
-            ControlPlane(folder / "control", consul.url) as control,
-            Receiver() as receiver,
-            Probes(Mesh(consul, control), receiver, folder / "programs", folder) as probes,
-        ):
-            os.environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = control.bootstrap()
+        async with probing(Path(name)) as (mesh, probes):
+            os.environ["GRPC_XDS_BOOTSTRAP_CONFIG"] = mesh.control.bootstrap()
             return [
                 each
                 for way in (DRAINED, KILLED)

@@ -19,10 +19,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import figures
-from harness.load import Load, build
+from harness.load import GET_PRODUCT, Load, build
 from harness.stack import Stack, eventually
 
-GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 RATE = 200
 KILLS = 5
 MEGABYTE = 1e6
@@ -76,7 +75,7 @@ def measure(stack: Stack, program: Path, runs: int) -> list[figures.Figure]:
 
 def killed(stack: Stack, program: Path, *, retries: bool) -> tuple[dict[str, Any], list[float]]:
     """Kill an instance several times under load; give the load's summary and how long it was away each time."""
-    words = (*GET, f"-retries={str(retries).lower()}")
+    words = (*GET_PRODUCT, f"-retries={str(retries).lower()}")
     away = []
     with Load(program, stack.address("control"), *words, rate=RATE) as load:
         for _ in range(KILLS):

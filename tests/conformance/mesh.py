@@ -3,7 +3,8 @@
 import asyncio
 import secrets
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -112,3 +113,16 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, within: floa
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"expected {what} within {within} s") from None
+
+
+@asynccontextmanager
+async def probing(folder: Path) -> AsyncIterator[tuple[Mesh, Probes]]:
+    """Give a mesh of its own, whose programs are built and whose files are kept in a folder."""
+    async with (
+        Consul(folder / "consul") as consul,
+        ControlPlane(folder / "control", consul.url) as control,
+        Receiver() as receiver,
+    ):
+        mesh = Mesh(consul, control)
+        async with Probes(mesh, receiver, folder / "programs", folder) as probes:
+            yield mesh, probes

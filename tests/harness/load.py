@@ -5,7 +5,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +17,15 @@ LONGEST_S = 180
 """The load ends by itself after so long, should nobody be left to end it."""
 CALLS_END_WITHIN_S = 30
 FROZEN_S = 0.2
+
+
+def calls_of(method: str, request: Mapping[str, Any]) -> tuple[str, ...]:
+    """Say to the load that it calls a method, by its full name, of the service that has the name of its package."""
+    service = method.split(".")[1]
+    return f"-target=xds:///{service}", f"-method={method}", f"-json={json.dumps(request)}"
+
+
+GET_PRODUCT = calls_of("shop.catalog.v1.CatalogService/GetProduct", {"id": "alpaca-throw"})
 
 
 def build(folder: Path) -> Path:

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from harness.load import Load
+from harness.load import GET_PRODUCT, Load
 from harness.stack import Stack
 
-GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 WARM = 10_000
 CALLS = 32_000
 """Each leaves a span: eight times what the queues of both instances hold."""
@@ -17,7 +16,7 @@ KEEPS_ALL = {"OTEL_BSP_MAX_QUEUE_SIZE": "100000", "OTEL_BSP_MAX_EXPORT_BATCH_SIZ
 
 
 def load(stack: Stack, program: Path, count: int) -> dict:
-    with Load(program, stack.address("control"), "-closed", "-workers=16", f"-count={count}", *GET) as load:
+    with Load(program, stack.address("control"), "-closed", "-workers=16", f"-count={count}", *GET_PRODUCT) as load:
         load.finish()
     assert load.summary["ok"] == count, load.summary
     return load.summary

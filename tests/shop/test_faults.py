@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.load import Load
+from harness.load import GET_PRODUCT, Load
 from harness.stack import Stack, eventually
 
-GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 ITEMS = [{"product_id": "alpaca-throw", "quantity": 1}]
 RATE = 200
 
@@ -29,7 +28,7 @@ def under_load(
     stack: Stack, program: Path, *words: str, event: Callable[[Load], object], afterwards: float = 3.0
 ) -> dict:
     """Have an event happen a second into a steady load that goes on afterwards, and give the load's summary."""
-    with Load(program, stack.address("control"), *words, *GET, rate=RATE) as load:
+    with Load(program, stack.address("control"), *words, *GET_PRODUCT, rate=RATE) as load:
         load.run_for(1.0)
         event(load)
         load.run_for(afterwards)

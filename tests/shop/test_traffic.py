@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.load import Load
+from harness.load import GET_PRODUCT, Load
 from harness.stack import Stack, eventually
 
 from gossamer_mesh.local.parts import have
 
-GET = ("-target=xds:///catalog", "-method=shop.catalog.v1.CatalogService/GetProduct", '-json={"id": "alpaca-throw"}')
 CALLS = 1000
 
 
@@ -37,7 +36,7 @@ def canary(plain: Stack) -> Iterator[Stack]:
 def answers(stack: Stack, program: Path, instance: str) -> int:
     """Make calls and count what an instance answers."""
     with Load(
-        program, stack.address("control"), "-closed", "-workers=4", "-warmup=2s", f"-count={CALLS}", *GET
+        program, stack.address("control"), "-closed", "-workers=4", "-warmup=2s", f"-count={CALLS}", *GET_PRODUCT
     ) as load:
         load.finish()
     assert load.summary["ok"] == CALLS
