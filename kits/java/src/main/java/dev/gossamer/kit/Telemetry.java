@@ -53,6 +53,7 @@ final class Telemetry implements AutoCloseable {
               metering.registerMetricReader(
                   PeriodicMetricReader.builder(metrics)
                       .setInterval(config.metricInterval())
+                      .setExporterTimeout(EXPORT_TIMEOUT) // by itself the interval, which may be short
                       .build());
             });
     tracers = tracing.build();
