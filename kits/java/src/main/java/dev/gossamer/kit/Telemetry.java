@@ -53,7 +53,8 @@ final class Telemetry implements AutoCloseable {
               metering.registerMetricReader(
                   PeriodicMetricReader.builder(metrics)
                       .setInterval(config.metricInterval())
-                      .setExporterTimeout(EXPORT_TIMEOUT) // by itself the interval, which may be short
+                      .setExporterTimeout(
+                          EXPORT_TIMEOUT) // by itself the interval, which may be short
                       .build());
             });
     tracers = tracing.build();
