@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -245,7 +246,11 @@ class Load:
         self._call = call
         self._rate = rate
         self.ended: Counter[str] = Counter()
+        self.said: Counter[str] = Counter()
+        """What failed calls said."""
         self.answered_by: Counter[str] = Counter()
+        self._flowing = asyncio.Event()
+        self._flowing.set()
         self._running: set[asyncio.Task[None]] = set()
         self._pacer: asyncio.Task[None] | None = None
 
@@ -271,10 +276,24 @@ class Load:
             while self.ended.total() < calls:
                 await asyncio.sleep(0.02)
 
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[None]:
+        """Make no call while the block runs, which begins when every call has ended."""
+        self._flowing.clear()
+        try:
+            while self._running:
+                await asyncio.wait(self._running)
+            yield
+        finally:
+            self._flowing.set()
+
     async def _pace(self) -> None:
         loop = asyncio.get_running_loop()
         begin, sent = loop.time(), 0
         while True:
+            if not self._flowing.is_set():
+                await self._flowing.wait()
+                begin, sent = loop.time(), 0
             due = int((loop.time() - begin) * self._rate) - sent
             for _ in range(due):
                 task = asyncio.create_task(self._one())
@@ -288,6 +307,7 @@ class Load:
             answer = await self._call()
         except grpc.aio.AioRpcError as error:
             self.ended[error.code().name] += 1
+            self.said[error.details()] += 1
         else:
             self.ended["OK"] += 1
             if answer is not None:

@@ -98,8 +98,12 @@ final class Incoming implements ServerInterceptor {
 
     private void end(Guard.End end) {
       if (closed.compareAndSet(false, true)) {
-        observed.end(end.status());
-        super.close(end.status().withCause(null), end.trailers());
+        try { // first: what leaves in pieces may be cut short, and an answer that was begun is
+          // never asked for again
+          super.close(end.status().withCause(null), end.trailers());
+        } finally {
+          observed.end(end.status());
+        }
       }
     }
 
