@@ -4,10 +4,16 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet, ServiceDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+    ServiceDescriptorProto,
+)
 
 from gossamer_mesh.errors import Problem
 from gossamer_mesh.scaffold import names, starter, tools
@@ -44,12 +50,14 @@ class Contract:
         package: such as shop.catalog.v1.
         name: such as CatalogService.
         summary: the first sentence that is written above it.
+        types: the names of all messages, enums and services of the file.
     """
 
     file: str
     package: str
     name: str
     summary: str
+    types: frozenset[str]
     methods: tuple[Method, ...]
 
     @property
@@ -157,6 +165,7 @@ def _contract(file: FileDescriptorProto, service: ServiceDescriptorProto, place:
         package=file.package,
         name=service.name,
         summary=sentence,
+        types=frozenset([*_types(file), *(each.name for each in file.service)]),
         methods=tuple(
             Method(
                 name=method.name,
@@ -168,6 +177,14 @@ def _contract(file: FileDescriptorProto, service: ServiceDescriptorProto, place:
             for method in service.method
         ),
     )
+
+
+def _types(scope: FileDescriptorProto | DescriptorProto) -> Iterator[str]:
+    messages = scope.message_type if isinstance(scope, FileDescriptorProto) else scope.nested_type
+    yield from (each.name for each in scope.enum_type)
+    for message in messages:
+        yield message.name
+        yield from _types(message)
 
 
 def _buf(root: Path, *words: str) -> subprocess.CompletedProcess[str]:

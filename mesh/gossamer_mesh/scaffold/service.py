@@ -37,7 +37,7 @@ class Made:
     Attributes:
         contract: the full name of the contract that the service serves.
         proto: the contract's file, from the root.
-        written: files that were made, from the root; stubs left out.
+        written: files that were made, or got a line for the service, from the root; stubs left out.
         added: RPCs that got a method in a file that was there.
         lacking: RPCs that have no method.
         test: the command that tests the service.
@@ -215,8 +215,38 @@ def _write(workspace: Workspace, template: Template, kit: Kit, name: str, contra
                 declaration.write(INVITATION.format(method=method, json=request))
         template.bring_into_form(folder)
         target.parent.mkdir(exist_ok=True)
-        folder.rename(target)
-    return tuple(sorted(path.relative_to(workspace.root).as_posix() for path in target.rglob("*") if path.is_file()))
+        with _joined(workspace.root, template, values) as joined:
+            folder.rename(target)
+            try:
+                template.finish(name)
+            except BaseException:
+                shutil.rmtree(target)
+                raise
+    files = (path.relative_to(workspace.root).as_posix() for path in target.rglob("*") if path.is_file())
+    return (*sorted(files), *joined)
+
+
+@contextmanager
+def _joined(root: Path, template: Template, values: dict[str, str]) -> Iterator[tuple[str, ...]]:
+    """Give the files that list services a line for a new one; take it back if the block fails."""
+    before = {root / join.file: (root / join.file).read_text(encoding="utf-8") for join in template.joins}
+    after = {root / join.file: _with_line(before[root / join.file], join, values) for join in template.joins}
+    try:
+        for path, text in after.items():
+            _replace(path, text)
+        yield tuple(join.file for join in template.joins)
+    except BaseException:
+        for path, text in before.items():
+            _replace(path, text)
+        raise
+
+
+def _with_line(text: str, join: templates.Join, values: dict[str, str]) -> str:
+    lines = text.splitlines(keepends=True)
+    if not any(templates.JOIN in line for line in lines):
+        raise Problem(f"{join.file} does not say where services go; write a comment there: {templates.JOIN}")
+    added = templates.filled(join.line, values) + "\n"
+    return "".join(added + line if templates.JOIN in line else line for line in lines)
 
 
 def _insert(

@@ -24,7 +24,17 @@ from gossamer_mesh.scaffold.contract import Contract, Method
 FOLDER = "template"
 COMMON = Path(__file__).parent / "common"
 SUFFIX = ".tmpl"
+JOIN = "gossamer new adds services above this line"
+"""Stands, in the files of a checkout that list services, where a new one is added."""
 SHAPES = ("unary", "server_stream", "client_stream", "bidirectional")
+
+
+@dataclass(frozen=True)
+class Join:
+    """A line that a file of the checkout gets for a new service."""
+
+    file: str
+    line: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +49,8 @@ class Template:
         method: the file of one method, where each has its own; empty where they stand together above a line with MARK.
         taken: a command that prints names that no service of the language can have.
         format: commands that bring new files into the language's form; {folder} is where they lie.
+        joins: what is written above each line that has JOIN, in files of the checkout that list services.
+        after: commands that are run once the service {name} is in its place.
     """
 
     root: Path
@@ -48,6 +60,8 @@ class Template:
     method: str
     taken: tuple[str, ...]
     format: tuple[tuple[str, ...], ...]
+    joins: tuple[Join, ...]
+    after: tuple[tuple[str, ...], ...]
 
     def is_defined(self, service: Path, method: Method, values: Mapping[str, str]) -> bool:
         """Tell whether a service has a method of that name."""
@@ -83,8 +97,15 @@ class Template:
 
     def bring_into_form(self, folder: Path) -> None:
         """Have the language's formatter go over new files."""
-        for command in self.format:
-            _run([word.format(python=sys.executable, folder=folder) for word in command], self.root)
+        self._run_all(self.format, folder=str(folder))
+
+    def finish(self, name: str) -> None:
+        """Have the language take note of a new service that is in its place."""
+        self._run_all(self.after, name=name)
+
+    def _run_all(self, commands: Sequence[Sequence[str]], **values: str) -> None:
+        for command in commands:
+            _run([word.format(python=sys.executable, **values) for word in command], self.root)
 
 
 def load(root: Path, kit: Kit) -> Template:
@@ -99,7 +120,7 @@ def load(root: Path, kit: Kit) -> Template:
         having = ", ".join(sorted(path.parent.name for path in root.glob(f"kits/*/{FOLDER}"))) or "none"
         raise Problem(f"there is no template for {kit.language} yet ({folder.relative_to(root)}); there are: {having}")
     document = documents.read(folder / "template.yaml", root)
-    document.only("adapter", "defines", "method", "taken", "format")
+    document.only("adapter", "defines", "method", "taken", "format", "joins", "after")
     template = Template(
         root=root,
         folder=folder,
@@ -107,7 +128,9 @@ def load(root: Path, kit: Kit) -> Template:
         defines=document.text("defines", shape="a regular expression with $method"),
         method=document.text("method", default=""),
         taken=document.texts("taken"),
-        format=tuple(tuple(map(str, command)) for command in document.items("format") if isinstance(command, list)),
+        format=_commands(document, "format"),
+        joins=tuple(Join(**each) for each in document.items("joins")),
+        after=_commands(document, "after"),
     )
     for shape in SHAPES:
         if len(list((folder / "methods").glob(f"{shape}.*"))) != 1:
@@ -115,6 +138,10 @@ def load(root: Path, kit: Kit) -> Template:
     if document.mistakes:
         raise DeclarationProblem(document.mistakes)
     return template
+
+
+def _commands(document: documents.Document, key: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(map(str, command)) for command in document.items(key) if isinstance(command, list))
 
 
 def service_values(name: str, language: str, contract: Contract, test: Sequence[str]) -> dict[str, str]:
@@ -127,8 +154,12 @@ def service_values(name: str, language: str, contract: Contract, test: Sequence[
         "language": language,
         "contract": contract.full_name,
         "contract_name": contract.name,
+        "contract_snake": names.snake(contract.name),
+        "contract_title": names.title(contract.name),
         "package": contract.package,
         "package_folder": contract.package.replace(".", "/"),
+        "rust_package": names.rust_path(contract.package),
+        "java_outer": names.java_outer(Path(contract.file).stem, contract.types),
         "proto": contract.file,
         "stem": Path(contract.file).stem,
         "summary": summary,
@@ -144,8 +175,11 @@ def method_values(method: Method, values: Mapping[str, str]) -> dict[str, str]:
         "method": method.name,
         "method_snake": names.snake(method.name),
         "method_camel": names.camel(method.name),
+        "method_title": names.title(method.name),
         "request": method.request,
         "response": method.response,
+        "request_title": names.title(method.request),
+        "response_title": names.title(method.response),
     }
 
 
