@@ -11,6 +11,7 @@ asked without the network first, which spares it seconds.
 import fcntl
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -23,12 +24,12 @@ from gossamer_mesh.local.build import fingerprint
 ROOT = Path(__file__).parents[2]
 COPIES = ROOT / "kits/java/target/copies"
 SOURCES = (
-    "pom.xml",
+    "kits/java/parent/pom.xml",
     "kits/java/build.py",
     "kits/java/pom.xml",
     "kits/java/src/main/**/*",
     "kits/java/contracts/pom.xml",
-    "protos/**/*.proto",
+    "protos/gossamer/mesh/**/*.proto",
     "{module}/pom.xml",
     "{module}/src/main/**/*",
 )
@@ -63,7 +64,9 @@ def main(module: str, main_class: str, output: str) -> int:
     """Build, copy, and write the program; gives the exit status."""
     with (ROOT / "kits/java/.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several services are built at once, and share modules
-        sources = fingerprint(ROOT, [pattern.format(module=module) for pattern in SOURCES])
+        contracts = re.findall("<include>(.*[.]proto)</include>", (ROOT / module / "pom.xml").read_text())
+        patterns = [*SOURCES, *(f"protos/{contract}" for contract in contracts)]
+        sources = fingerprint(ROOT, [pattern.format(module=module) for pattern in patterns])
         place = COPIES / module.replace("/", ".") / sources[:16]
         if not is_whole(place):
             if status := build(module):

@@ -17,6 +17,7 @@ KEYS = (
     "run",
     "watch",
     "env",
+    "self_contained",
     "retries",
     "test",
     "probe_build",
@@ -58,6 +59,7 @@ class Kit:
             folder of contracts that the service serves, calls or imports, such as shop/catalog/v1.
         build: the command that builds a service; empty when there is nothing to build.
         run: the command that runs an instance.
+        self_contained: whether the built program is all that runs, so that the same one, built anew, replaces nothing.
         env: environment of a running instance.
         test: the command that runs a service's own tests.
         retries: whether the kit itself tries calls again where a library can't, so that its instances' nodes say so.
@@ -68,6 +70,7 @@ class Kit:
     sources: tuple[str, ...]
     build: tuple[str, ...]
     run: tuple[str, ...]
+    self_contained: bool
     env: dict[str, str]
     retries: bool
     test: tuple[str, ...]
@@ -83,6 +86,7 @@ def read(document: Document, folder: Path) -> Kit:
         sources=document.texts("sources"),
         build=document.texts("build"),
         run=document.texts("run"),
+        self_contained=document.flag("self_contained", default=False),
         env=document.table("env"),
         retries=document.flag("retries", default=False),
         test=document.texts("test"),

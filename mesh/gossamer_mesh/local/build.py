@@ -20,6 +20,14 @@ from gossamer_mesh.local import parts
 LAST_LINES = 20
 
 
+@dataclass(frozen=True)
+class Built:
+    """Two fingerprints: of the sources, and of what an instance runs. The same program may come of other sources."""
+
+    sources: str
+    program: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
     """How one service is built and run.
@@ -45,8 +53,16 @@ class Recipe:
 
     def fingerprint(self) -> str:
         """Hash all that an instance depends on: its sources, by name and content, and how it is built and run."""
-        declared = (self.kit.build, self.kit.run, sorted(self.kit.env.items()), self.service.stores)
-        return fingerprint(self.root, self.fill(tuple(self._sources())), start=repr(declared))
+        return fingerprint(self.root, self.fill(tuple(self._sources())), start=self._declared())
+
+    def built(self, sources: str) -> "Built":
+        """Say what an instance runs that is started now, built from sources with a fingerprint."""
+        if not self.kit.self_contained:
+            return Built(sources, sources)
+        return Built(sources, hashlib.sha256(self._declared().encode() + self.output.read_bytes()).hexdigest())
+
+    def _declared(self) -> str:
+        return repr((self.kit.build, self.kit.run, sorted(self.kit.env.items()), self.service.stores))
 
     def _sources(self) -> Iterator[str]:
         """Give the kit's globs, those of contracts once for each folder: a contract of others makes nothing stale."""
@@ -103,8 +119,8 @@ def missing_tool(kit: Kit) -> str:
     return ""
 
 
-async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
-    """Build a service unless it was built from just these sources; return the fingerprint of the sources.
+async def build(recipe: Recipe, say: Callable[[str], None]) -> Built:
+    """Build a service unless it was built from just these sources; return what it is now.
 
     Raises:
         Problem: the build failed; with the last lines of what it printed.
@@ -114,7 +130,7 @@ async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
     if not recipe.kit.build or (
         recipe.output.is_file() and stamp.is_file() and stamp.read_text(encoding="ascii") == current
     ):
-        return current
+        return await asyncio.to_thread(recipe.built, current)
     recipe.output.parent.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)  # a build that is cut short may leave half a program
     command = recipe.fill(recipe.kit.build)
@@ -136,4 +152,4 @@ async def build(recipe: Recipe, say: Callable[[str], None]) -> str:
         lines = output.decode(errors="replace").splitlines()[-LAST_LINES:]
         raise Problem(f"{recipe.service.name} can't be built: {' '.join(command)}\n" + "\n".join(lines))
     stamp.write_text(current, encoding="ascii")
-    return current
+    return await asyncio.to_thread(recipe.built, current)

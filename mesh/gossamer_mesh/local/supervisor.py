@@ -19,7 +19,7 @@ from gossamer_mesh.declare import Service, Settings, Workspace, load
 from gossamer_mesh.declare.service import STORES
 from gossamer_mesh.errors import Problem, UnknownName
 from gossamer_mesh.local import build, entries, launch, parts, ports, ready
-from gossamer_mesh.local.build import Recipe
+from gossamer_mesh.local.build import Built, Recipe
 from gossamer_mesh.local.folder import StateFolder
 from gossamer_mesh.local.launch import HOST, Addresses
 from gossamer_mesh.local.process import Launch, Plan, Process, Say
@@ -59,8 +59,8 @@ class Supervisor:
         self._ports: dict[str, int] = {}
         self._versions: dict[str, str] = {}  # instance -> its version, where that is not the stack's
         self._missing: dict[str, str] = {}  # language -> the tool that this machine lacks
-        self._built: dict[str, asyncio.Task[str]] = {}
-        self._running: dict[str, str] = {}  # instance -> fingerprint of what it was started from
+        self._built: dict[str, asyncio.Task[Built]] = {}
+        self._running: dict[str, Built] = {}  # instance -> what it was started from
         self._code = self._born_of = build.fingerprint(root, OWN_CODE)
         self.entries = entries.Outcome()
         """What of the declared traffic policy Consul does not hold as it is declared."""
@@ -298,7 +298,7 @@ class Supervisor:
             name, service = process.plan.name, process.plan.service
             try:
                 recipe = self._recipe(workspace, workspace.services[service])
-                if self._running.get(name) == await asyncio.to_thread(recipe.fingerprint):
+                if await self._is_of_now(recipe, name):
                     process.note("")
                 elif service in broken:
                     process.note(f"{NOT_REPLACED}: {broken[service]}")
@@ -395,16 +395,36 @@ class Supervisor:
         kit = workspace.kits[service.language]
         return Recipe(root=self.root, service=service, kit=kit, contracts=contracts, output=output)
 
+    async def _build(self, recipe: Recipe, say: Say) -> Built:
+        """Build a service once for all its instances."""
+        name = recipe.service.name
+        task = self._built.get(name)
+        if task is None or (task.done() and (task.cancelled() or task.exception())):
+            task = self._built[name] = asyncio.create_task(build.build(recipe, say))
+        elif not task.done():
+            say("building")
+        return await asyncio.shield(task)
+
+    async def _is_of_now(self, recipe: Recipe, name: str) -> bool:
+        """Tell whether an instance runs what there is, also if other sources came to the same program.
+
+        Raises:
+            Problem: what there is can't be built.
+        """
+        running = self._running.get(name)
+        if running is None or running.sources == await asyncio.to_thread(recipe.fingerprint):
+            return running is not None
+        if not recipe.kit.self_contained:
+            return False
+        now = await self._build(recipe, lambda _: None)
+        if now.program == running.program:
+            self._running[name] = now
+        return now.program == running.program
+
     def _instance(self, workspace: Workspace, service: Service, name: str) -> Plan:
         async def make(say: Say) -> None:
             current = self._workspace or workspace
-            task = self._built.get(service.name)
-            if task is None or (task.done() and (task.cancelled() or task.exception())):
-                recipe = self._recipe(current, current.services[service.name])
-                task = self._built[service.name] = asyncio.create_task(build.build(recipe, say))
-            elif not task.done():
-                say("building")
-            self._running[name] = await asyncio.shield(task)
+            self._running[name] = await self._build(self._recipe(current, current.services[service.name]), say)
 
         async def give() -> Launch:
             current = self._workspace or workspace

@@ -150,7 +150,12 @@ def generate(root: Path) -> None:
         Problem: a tool is missing, or a contract is refused.
     """
     command = [sys.executable, str(root / "codegen" / "protos.py")]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=STUBS_WITHIN_S, check=False)
+    try:
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=STUBS_WITHIN_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise Problem(
+            f"stubs were not made within {STUBS_WITHIN_S} s; run it by hand to see why: make protos"
+        ) from error
     if done.returncode != 0:
         said = re.sub(r"(?m)^protos\s+", "", tools.said(done))
         raise Problem(f"stubs can't be made: {said}", done.returncode)

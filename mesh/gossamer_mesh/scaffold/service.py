@@ -82,7 +82,7 @@ def new(workspace: Workspace, name: str, language: str, proto: Path | None) -> M
         contract = contracts.one_of(contracts.compiled(workspace.root), file)
         _require_unserved(workspace, contract)
         contracts.generate(workspace.root)
-    written = _write(workspace, template, kit, name, contract)
+        written = _write(workspace, template, kit, name, contract)
     starting = (f"{contracts.FOLDER}/{file}",) if is_new else ()
     return _made(kit, name, contract, written=(*starting, *written))
 
@@ -167,6 +167,8 @@ def _contract_file(workspace: Workspace, name: str, proto: Path | None) -> Itera
         yield file, True
     except BaseException:
         _remove(missing)
+        if any(root.glob(f"gen/*/{Path(file).parent}")):
+            contracts.generate(root)
         raise
 
 
@@ -228,16 +230,15 @@ def _write(workspace: Workspace, template: Template, kit: Kit, name: str, contra
 
 @contextmanager
 def _joined(root: Path, template: Template, values: dict[str, str]) -> Iterator[tuple[str, ...]]:
-    """Give the files that list services a line for a new one; take it back if the block fails."""
-    before = {root / join.file: (root / join.file).read_text(encoding="utf-8") for join in template.joins}
-    after = {root / join.file: _with_line(before[root / join.file], join, values) for join in template.joins}
+    """Give the files that list services a line for a new one, name all that change; all is taken back on failure."""
+    before = {file: (root / file).read_text(encoding="utf-8") for file in template.shared()}
     try:
-        for path, text in after.items():
-            _replace(path, text)
-        yield tuple(join.file for join in template.joins)
+        for join in template.joins:
+            _replace(root / join.file, _with_line(before[join.file], join, values))
+        yield tuple(before)
     except BaseException:
-        for path, text in before.items():
-            _replace(path, text)
+        for file, text in before.items():
+            _replace(root / file, text)
         raise
 
 

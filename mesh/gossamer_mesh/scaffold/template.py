@@ -51,6 +51,7 @@ class Template:
         format: commands that bring new files into the language's form; {folder} is where they lie.
         joins: what is written above each line that has JOIN, in files of the checkout that list services.
         after: commands that are run once the service {name} is in its place.
+        changes: files of the checkout that those change.
     """
 
     root: Path
@@ -62,6 +63,7 @@ class Template:
     format: tuple[tuple[str, ...], ...]
     joins: tuple[Join, ...]
     after: tuple[tuple[str, ...], ...]
+    changes: tuple[str, ...]
 
     def is_defined(self, service: Path, method: Method, values: Mapping[str, str]) -> bool:
         """Tell whether a service has a method of that name."""
@@ -95,6 +97,10 @@ class Template:
             return set()
         return set(_run(tuple(word.format(python=sys.executable) for word in self.taken), self.root).split())
 
+    def shared(self) -> tuple[str, ...]:
+        """Give the files of the checkout that a new service changes."""
+        return tuple(dict.fromkeys((*(join.file for join in self.joins), *self.changes)))
+
     def bring_into_form(self, folder: Path) -> None:
         """Have the language's formatter go over new files."""
         self._run_all(self.format, folder=str(folder))
@@ -120,7 +126,7 @@ def load(root: Path, kit: Kit) -> Template:
         having = ", ".join(sorted(path.parent.name for path in root.glob(f"kits/*/{FOLDER}"))) or "none"
         raise Problem(f"there is no template for {kit.language} yet ({folder.relative_to(root)}); there are: {having}")
     document = documents.read(folder / "template.yaml", root)
-    document.only("adapter", "defines", "method", "taken", "format", "joins", "after")
+    document.only("adapter", "defines", "method", "taken", "format", "joins", "after", "changes")
     template = Template(
         root=root,
         folder=folder,
@@ -129,8 +135,9 @@ def load(root: Path, kit: Kit) -> Template:
         method=document.text("method", default=""),
         taken=document.texts("taken"),
         format=_commands(document, "format"),
-        joins=tuple(Join(**each) for each in document.items("joins")),
+        joins=tuple(_joins(document)),
         after=_commands(document, "after"),
+        changes=document.texts("changes"),
     )
     for shape in SHAPES:
         if len(list((folder / "methods").glob(f"{shape}.*"))) != 1:
@@ -142,6 +149,14 @@ def load(root: Path, kit: Kit) -> Template:
 
 def _commands(document: documents.Document, key: str) -> tuple[tuple[str, ...], ...]:
     return tuple(tuple(map(str, command)) for command in document.items(key) if isinstance(command, list))
+
+
+def _joins(document: documents.Document) -> Iterator[Join]:
+    for each in document.items("joins"):
+        if isinstance(each, dict) and each.keys() == {"file", "line"}:
+            yield Join(**each)
+        else:
+            document.wrong("joins", f"each of 'joins' must hold file and line, found {each!r}")
 
 
 def service_values(name: str, language: str, contract: Contract, test: Sequence[str]) -> dict[str, str]:

@@ -31,3 +31,20 @@ def test_a_service_is_spelled_as_types_are(name: str, pascal: str) -> None:
 )
 def test_a_package_is_no_word_of_a_language(name: str, usable: bool) -> None:
     assert starter.is_usable(name) is usable
+
+
+@pytest.mark.parametrize(
+    ("stem", "types", "outer"),
+    [
+        ("loyalty", {"LoyaltyService"}, "Loyalty"),
+        ("loyalty_points", set(), "LoyaltyPoints"),
+        ("area51b", set(), "Area51B"),
+        ("loyalty", {"Loyalty"}, "LoyaltyOuterClass"),
+    ],
+)
+def test_messages_in_java_lie_in_the_class_that_protoc_makes(stem: str, types: set[str], outer: str) -> None:
+    assert names.java_outer(stem, frozenset(types)) == outer
+
+
+def test_a_word_of_rust_is_a_module_all_the_same() -> None:
+    assert names.rust_path("shop.match.v1") == "shop::r#match::v1"
