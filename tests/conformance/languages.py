@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 
 GRPC = {
     "go": ("grpc-go", "go.mod", r"^\tgoogle\.golang\.org/grpc v(\S+)$"),
-    "java": ("grpc-java", "pom.xml", r"<grpc\.version>(.+)</grpc\.version>"),
+    "java": ("grpc-java", "kits/java/parent/pom.xml", r"<grpc\.version>(.+)</grpc\.version>"),
     "python": ("grpcio", "requirements.lock", r"^grpcio==(\S+)"),
     "rust": ("tonic", "Cargo.lock", r'^name = "tonic"\nversion = "(.+)"$'),
     "typescript": ("@grpc/grpc-js", "package-lock.json", r'"node_modules/@grpc/grpc-js": \{\s+"version": "(.+)"'),
