@@ -116,7 +116,7 @@ lock: $(READY) ## Pin the newest Python packages that pyproject.toml allows
 clean: $(READY) ## End the stack and remove everything that was made here, data included
 	@$(BIN)/gossamer down --erase
 	rm -rf target node_modules kits/typescript/dist kits/java/target kits/java/*/target services/*/dist services/*/target \
-		.venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+		bench/echo/java/target .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # A .venv whose Python was upgraded away is made anew.
 ifeq ($(realpath $(BIN)/python),)

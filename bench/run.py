@@ -66,6 +66,8 @@ def page() -> str:
         lines += ["", f"## {path.stem}", "", f"Measured on {machine}.", *picture]
         lines += one_by_one([each for each in results if "side" not in each])
         lines += side_by_side([each for each in results if "side" in each])
+        if (notes := path.with_suffix(".md")).exists():  # what a person says to it
+            lines += ["", notes.read_text().strip()]
     return "\n".join(lines) + "\n"
 
 

@@ -126,14 +126,14 @@ class Mesh:
         }
 
     def command(self, language: str, program: str, script: str) -> list[str]:
-        """Give what starts one of the programs that a language has a twin of."""
-        python = [sys.executable, str(ROOT / "bench" / program / script)]
+        """Give what starts a program: that of this name in Go, or its twin in Python, which lies below bench/."""
+        python = [sys.executable, str(ROOT / "bench" / script)]
         return python if language == "python" else [str(self.folder / program)]
 
 
 def build(folder: Path) -> Path:
     """Build the programs in Go into a folder, and give where Envoy lies."""
-    command = ("go", "build", "-o", f"{folder}/", "./bench/caller", "./bench/echo", "./bench/sink")
+    command = ("go", "build", "-o", f"{folder}/", "./bench/caller", "./bench/echo/go/...", "./bench/sink")
     subprocess.run(command, cwd=ROOT, check=True)
     return envoy.bring()
 
@@ -152,9 +152,9 @@ async def shared(folder: Path, program: Path) -> AsyncIterator[Mesh]:
         yield Mesh(consul=consul, control=control, sink=collector, envoy=program, folder=folder)
 
 
-async def called(mesh: Mesh, language: str, service: str, stack: contextlib.AsyncExitStack, *words: str) -> Any:
-    """Start a called service; give it and its address."""
-    command = [*mesh.command(language, "echo", "server.py"), *words]
+async def called(mesh: Mesh, language: str, service: str, stack: contextlib.AsyncExitStack, server: str) -> Any:
+    """Start a called service on a server that is "bare" or of the "kit"; give it and its address."""
+    command = mesh.command(language, server, f"echo/python/{server}.py")
     log = mesh.folder / f"{service}.log"
     child = await Child.start(*command, log=log, environment=mesh.environment(service))
     stack.push_async_callback(child.end)
@@ -191,8 +191,8 @@ async def open_ways(
 ) -> dict[str, Way]:
     """Start everything of a language; the plaintext twins of sidecars can be ended before the rest."""
     bare, kit, calling = f"{language}-bare", f"{language}-kit", f"{language}-caller"
-    bare_called, address = await called(mesh, language, bare, stack, "-bare")
-    kit_called, kit_address = await called(mesh, language, kit, stack)
+    bare_called, address = await called(mesh, language, bare, stack, "bare")
+    kit_called, kit_address = await called(mesh, language, kit, stack, "kit")
     entered, unused, mtls, plain_entered, plain_unused, plain = free_ports(6)
     await mesh.consul.register(bare, bare, address, contracts=[CONTRACT], sidecar=envoy.sidecar(bare, entered))
     # Nobody calls the caller: it has no address.
@@ -202,7 +202,7 @@ async def open_ways(
         await stack.enter_async_context(envoy.Envoy.beside(mesh.folder / f"{name}-mtls", mesh.envoy, mesh.consul, name))
         for name in (bare, calling)
     ]
-    environment, command = mesh.environment(calling), mesh.command(language, "caller", "client.py")
+    environment, command = mesh.environment(calling), mesh.command(language, "caller", "caller/client.py")
 
     async def open_way(name: str, target: str, added: Sequence[envoy.Envoy] = ()) -> Way:
         pids = [each.pid for each in added]

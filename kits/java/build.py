@@ -57,7 +57,7 @@ REHEARSAL = {
 }
 REHEARSAL_S = 30
 KEPT = 4
-"""Copies of a module that stay: what runs may be of those before."""
+"""Copies of a program that stay: what runs may be of those before."""
 
 
 def main(module: str, main_class: str, output: str) -> int:
@@ -67,7 +67,7 @@ def main(module: str, main_class: str, output: str) -> int:
         contracts = re.findall("<include>(.*[.]proto)</include>", (ROOT / module / "pom.xml").read_text())
         patterns = [*SOURCES, *(f"protos/{contract}" for contract in contracts)]
         sources = fingerprint(ROOT, [pattern.format(module=module) for pattern in patterns])
-        place = COPIES / module.replace("/", ".") / sources[:16]
+        place = COPIES / main_class / sources[:16]
         if not is_whole(place):
             if status := build(module):
                 return status

@@ -1,0 +1,5 @@
+//! Generates the stubs of the probe's contract.
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    gossamer_codegen::contracts(&["gossamer/probe/v1/probe.proto"])
+}
