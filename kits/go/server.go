@@ -22,6 +22,9 @@ const (
 	maxHeaderList  = 16 << 10
 	maxStreams     = 1000            // at once, on one connection
 	minPingSpacing = 5 * time.Second // so that pings every 10 s pass even when the network bunches them
+	// Goroutines that stay for calls: one that is new for a call grows its stack, which costs as much as the kit does.
+	// What comes while all are busy gets one of its own.
+	streamWorkers = 64
 )
 
 // newServer returns a server without anything to serve.
@@ -32,6 +35,7 @@ func newServer(calls *calls) *grpc.Server {
 		grpc.MaxHeaderListSize(maxHeaderList),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minPingSpacing, PermitWithoutStream: true}),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.UnaryInterceptor(calls.unary),
 		grpc.StreamInterceptor(calls.stream),
 	)
