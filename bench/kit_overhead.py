@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 AIM = {"min": 0.9}
-FEWEST_ROUNDS, MOST_ROUNDS = 7, 11
+FEWEST_ROUNDS, MOST_ROUNDS = 7, 9
 SPREAD = 0.02
 """Rounds go on until the middle half of the ratios is within this of their median."""
 LOAD = ("-closed", "-workers=32", "-duration=2s", "-warmup=500ms")

@@ -8,6 +8,7 @@ import { create, type DescMethod, fromBinary, type Message, type MessageInitShap
 import {
   type handleBidiStreamingCall,
   type handleUnaryCall,
+  type Metadata,
   type MethodDefinition,
   type ServerDuplexStream,
   type ServerUnaryCall,
@@ -179,36 +180,41 @@ class ServedMethod {
   }
 }
 
+/** What a handler is told of its call. */
+class Context implements CallContext {
+  constructor(
+    readonly metadata: Metadata,
+    private readonly incoming: Incoming,
+  ) {}
+
+  get remaining(): number {
+    return this.incoming.remaining;
+  }
+
+  get signal(): AbortSignal {
+    return this.incoming.signal;
+  }
+}
+
 /** One incoming call, from its first line to its status. */
 class Served {
   readonly incoming: Incoming;
+  readonly context: CallContext;
 
   constructor(
-    private readonly call: ServerCall | ServerWritableStream<Buffer, Buffer>,
+    call: ServerCall | ServerWritableStream<Buffer, Buffer>,
     readonly record: CallRecord,
     baggage: string,
   ) {
     const deadline = call.getDeadline();
     this.incoming = new Incoming(record.span, deadline instanceof Date ? deadline.getTime() : deadline, baggage);
+    this.context = new Context(call.metadata, this.incoming);
     (call as NodeJS.EventEmitter).on("cancelled", () => {
       this.end(this.incoming.remaining < EXPIRED ? status.DEADLINE_EXCEEDED : status.CANCELLED);
     });
   }
 
   readonly run = <T>(work: () => T): T => this.incoming.run(work);
-
-  get context(): CallContext {
-    const { incoming, call } = this;
-    return {
-      metadata: call.metadata,
-      get remaining() {
-        return incoming.remaining;
-      },
-      get signal() {
-        return incoming.signal;
-      },
-    };
-  }
 
   /** End the call unless something has before; tells whether it did. */
   end(code: status, detail = ""): boolean {
