@@ -1,6 +1,7 @@
 """Waits until a process answers: gRPC health for what speaks gRPC, a leader for Consul."""
 
 import asyncio
+import urllib.parse
 import urllib.request
 
 import grpc
@@ -40,6 +41,12 @@ async def has_leader(url: str) -> None:
 async def has_entry(url: str, name: str) -> None:
     """Return as soon as a Consul server has a config entry, such as `proxy-defaults/global`. Waits for ever."""
     while not await asyncio.to_thread(_answers, f"{url}/v1/config/{name}"):
+        await asyncio.sleep(PAUSE_S)
+
+
+async def registered(url: str, instance: str) -> None:
+    """Return as soon as a Consul server knows an instance, which says SERVING before. Waits for ever otherwise."""
+    while not await asyncio.to_thread(_answers, f"{url}/v1/agent/service/{urllib.parse.quote(instance, safe='')}"):
         await asyncio.sleep(PAUSE_S)
 
 

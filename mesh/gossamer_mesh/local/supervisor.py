@@ -25,6 +25,7 @@ from gossamer_mesh.local.launch import HOST, Addresses
 from gossamer_mesh.local.process import Launch, Plan, Process, Say
 from gossamer_mesh.local.stores import Stores
 
+REGISTERED_WITHIN_S = 10.0
 DEREGISTER_TIMEOUT_S = 2
 LONGEST_BUILD_S = 3600
 STARTS_WITHIN_S = 60.0
@@ -129,9 +130,20 @@ class Supervisor:
         for process in chosen:
             self._refuse_while_stopping()
             if self._is_current(process):
-                await process.restart()
+                await self._replace(process)
                 restarted.append(process.plan.name)
         return restarted
+
+    async def _replace(self, process: Process) -> None:
+        """Restart an instance, and wait until callers can find it: the next one is drained then, and may be the last.
+
+        Raises:
+            Problem: it did not come back.
+        """
+        await process.restart()
+        with contextlib.suppress(TimeoutError):  # Consul may be away: the instance serves all the same
+            async with asyncio.timeout(REGISTERED_WITHIN_S):
+                await ready.registered(self.addresses.consul, process.plan.name)
 
     def kill(self, name: str, number: int) -> int:
         """Send a signal to a process and return its number.
@@ -303,7 +315,7 @@ class Supervisor:
                 elif service in broken:
                     process.note(f"{NOT_REPLACED}: {broken[service]}")
                 elif self._is_current(process):
-                    await process.restart()
+                    await self._replace(process)
             except Exception as error:  # noqa: BLE001 - whatever it is, a person must see it
                 process.note(f"{NOT_REPLACED}: {error}")
                 broken[service] = f"{name} does not run with what is new"

@@ -23,7 +23,7 @@ final class Database implements AutoCloseable {
   private static final Duration RETRY = Duration.ofMillis(200);
   private static final long PATIENCE_MS =
       2000; // less than a call's usual deadline, so that the caller hears why
-  private static final int CONNECTIONS = 4; // each is a process of PostgreSQL
+  static final int CONNECTIONS = 4; // each is a process of PostgreSQL
 
   private final HikariDataSource pool;
 

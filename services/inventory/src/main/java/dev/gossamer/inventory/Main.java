@@ -16,7 +16,9 @@ public final class Main {
             if (!database.prepare(kit)) {
               return; // told to stop before it served
             }
-            kit.add(new Adapter(new Store(database))); // 2 service
+            var store = new Store(database);
+            store.warmUp();
+            kit.add(new Adapter(store)); // 2 service
             kit.serve(); // 3 serve
             kit.join(); // 4 join
             kit.await(); // 5 wait

@@ -26,10 +26,37 @@ import java.util.UUID;
  * a circle. Time is PostgreSQL's, and the same for all instances.
  */
 final class Store {
+  private static final int WARM_READS = 50;
+
   private final Database database;
 
   Store(Database database) {
     this.database = database;
+  }
+
+  /**
+   * Has the connections opened, and compiled what a call needs: of those that wait for a Java
+   * program that has just begun, some would wait too long.
+   */
+  void warmUp() throws InterruptedException {
+    var threads = new ArrayList<Thread>();
+    for (var number = 0; number < Database.CONNECTIONS; number++) {
+      threads.add(new Thread(this::readOften));
+    }
+    threads.forEach(Thread::start);
+    for (var thread : threads) {
+      thread.join();
+    }
+  }
+
+  private void readOften() {
+    try {
+      for (var number = 0; number < WARM_READS; number++) {
+        stock(List.of("nothing"));
+      }
+    } catch (Refusal | Database.Away failed) {
+      // calls will say so
+    }
   }
 
   /** Gives the stock of those products that there are, by their ids. */
