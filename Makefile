@@ -45,7 +45,7 @@ protos: $(READY) ## Generate stubs in every language from the contracts in proto
 test: test-python test-go test-typescript test-rust test-java ## Every test in every language; a running stack does not mind
 
 test-python: tools packages cargo java
-	$(BIN)/pytest -n 2 --dist loadgroup
+	$(BIN)/pytest -n 2
 
 # The race detector needs a C compiler; where there is none, Go says that it has no cgo.
 test-go: tools
@@ -61,7 +61,7 @@ test-java: java
 	$(MAVEN) test
 
 languages: tools packages cargo java ## Run the conformance suite and write its results to docs/languages.md
-	$(BIN)/pytest -n 2 --dist loadgroup tests/conformance
+	$(BIN)/pytest -n 2 tests/conformance
 	PYTHONPATH=tests $(BIN)/python -m conformance.languages
 
 lint: $(READY) lint-typescript lint-rust lint-java ## Every linter, and whether stubs and contracts are what they should be

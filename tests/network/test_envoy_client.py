@@ -22,8 +22,7 @@ from gossamer_mesh.control.settings import Settings
 from gossamer_mesh.discovery import MemorySource
 from gossamer_mesh.xds.session import Session
 
-pytestmark = [pytest.mark.xdist_group("envoy"), pytest.mark.timeout(300)]
-"""One process brings Envoy, if it is not there yet."""
+pytestmark = pytest.mark.timeout(300)
 
 SOON_S = 3.0
 """Seconds within which what changed must be in use; Envoy by itself would wait 15."""

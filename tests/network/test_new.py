@@ -48,7 +48,7 @@ TESTED_IN_SHOP = ("java", "rust")
 """Their kits are built there already."""
 MORE = "  // Is new.\n  rpc FindSKUs(FindSKUsRequest) returns (FindSKUsResponse);\n}\n"
 
-pytestmark = [pytest.mark.timeout(700), pytest.mark.xdist_group("new")]
+pytestmark = pytest.mark.timeout(700)
 
 
 def messages(*methods: str) -> str:

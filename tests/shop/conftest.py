@@ -8,12 +8,10 @@ from harness.load import build
 from harness.stack import Stack
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker, since they share a stack; the first waits until it is built and up."""
+    """The first test waits until the stack is built and up."""
     for item in items:
         if "tests/shop" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("stack"))
             item.add_marker(pytest.mark.timeout(700))
 
 

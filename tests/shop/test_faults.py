@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from harness.load import GET_PRODUCT, Load
+from harness.load import GET_PRODUCT, Load, calls_of
 from harness.stack import Stack, eventually
 
 ITEMS = [{"product_id": "alpaca-throw", "quantity": 1}]
 RATE = 200
+GET_STOCK = calls_of("shop.inventory.v1.InventoryService/GetStock", {"product_ids": ["alpaca-throw"]})
 
 
 @pytest.fixture
@@ -25,10 +26,15 @@ def place(stack: Stack) -> dict:
 
 
 def under_load(
-    stack: Stack, program: Path, *words: str, event: Callable[[Load], object], afterwards: float = 3.0
+    stack: Stack,
+    program: Path,
+    *words: str,
+    event: Callable[[Load], object],
+    afterwards: float = 3.0,
+    calls: tuple[str, ...] = GET_PRODUCT,
 ) -> dict:
     """Have an event happen a second into a steady load that goes on afterwards, and give the load's summary."""
-    with Load(program, stack.address("control"), *words, *GET_PRODUCT, rate=RATE) as load:
+    with Load(program, stack.address("control"), *words, *calls, rate=RATE) as load:
         load.run_for(1.0)
         event(load)
         load.run_for(afterwards)
@@ -54,8 +60,13 @@ def test_a_killed_instance_comes_back_into_rotation(whole: Stack, program: Path)
     assert len(summary["answered_by"]) == 2
 
 
-def test_a_restart_of_all_instances_fails_no_call_even_without_retries(whole: Stack, program: Path) -> None:
-    summary = under_load(whole, program, "-retries=false", event=lambda _: whole.run("restart", "catalog"))
+@pytest.mark.parametrize("calls", [GET_PRODUCT, GET_STOCK], ids=["catalog", "inventory"])
+def test_a_restart_of_all_instances_fails_no_call_even_without_retries(
+    whole: Stack, program: Path, calls: tuple[str, ...]
+) -> None:
+    """Java's instances take half a second from SERVING until they are registered: the next one must not go before."""
+    service = calls[0].rpartition("/")[2]
+    summary = under_load(whole, program, "-retries=false", event=lambda _: whole.run("restart", service), calls=calls)
     assert summary["failed"] == {}
 
 

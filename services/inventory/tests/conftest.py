@@ -20,12 +20,10 @@ from shop.inventory.v1.inventory_pb2_grpc import InventoryServiceStub
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep these tests on one worker, since they share a database."""
+    """The first test waits until the program is built."""
     for item in items:
         if "services/inventory" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("inventory"))
             item.add_marker(pytest.mark.timeout(400))
 
 

@@ -15,7 +15,7 @@ from harness.service import ServiceProcess
 from shop.tax.v1 import tax_pb2 as pb
 from shop.tax.v1.tax_pb2_grpc import TaxServiceStub
 
-pytestmark = [pytest.mark.xdist_group("tax"), pytest.mark.timeout(400)]
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture(scope="module")
