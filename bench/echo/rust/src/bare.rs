@@ -4,18 +4,17 @@ mod echoes;
 
 use std::error::Error;
 
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
 
 use echoes::{Echoes, ProbeServiceServer};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse()?)?.with_nodelay(Some(true)); // as tonic's serve has it
     let (_, health) = tonic_health::server::health_reporter();
     let served = Server::builder().add_service(ProbeServiceServer::new(Echoes)).add_service(health);
-    println!(r#"{{"message":"announce","address":"{}"}}"#, listener.local_addr()?);
-    served.serve_with_incoming(TcpListenerStream::new(listener)).await?;
+    println!(r#"{{"message":"announce","address":"{}"}}"#, incoming.local_addr()?);
+    served.serve_with_incoming(incoming).await?;
     Ok(())
 }
