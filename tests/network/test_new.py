@@ -36,12 +36,13 @@ service ParcelsService {
 """
 COMMENTS = {".py": "#", ".go": "//", ".ts": "//", ".rs": "//", ".java": "//"}
 MADE_BY_TOOLS = {"__pycache__", ".pytest_cache", "target", ".fingerprint"}
+RUFF = (".venv/bin/python", "-m", "ruff")
 FORM = {
-    "go": ("gofmt", "-l", "services"),
-    "java": ("mvn", "-q", "-B", "-o", "--projects", "services/parcels", "com.spotify.fmt:fmt-maven-plugin:check"),
-    "python": (".venv/bin/python", "-m", "ruff", "check", "--quiet", "services"),
-    "rust": ("cargo", "fmt", "--check", "--package", "parcels"),
-    "typescript": ("node_modules/.bin/biome", "check", "services"),
+    "go": [("gofmt", "-l", "services")],
+    "java": [("mvn", "-q", "-B", "-o", "--projects", "services/parcels", "com.spotify.fmt:fmt-maven-plugin:check")],
+    "python": [(*RUFF, "check", "--quiet", "services"), (*RUFF, "format", "--check", "--quiet", "services")],
+    "rust": [("cargo", "fmt", "--check", "--package", "parcels")],
+    "typescript": [("node_modules/.bin/biome", "check", "services")],
 }
 """Fails, or prints the name of a file, where one has not the form that lint asks for."""
 TESTED_IN_SHOP = ("java", "rust")
@@ -107,8 +108,9 @@ def test_a_service_is_written_once_passes_its_own_test_and_follows_its_contract(
     service = checkout / "services/parcels"
     assert 'summary: "Follows parcels."\n' in (service / "service.yaml").read_text()
     assert len((service / "README.md").read_text().splitlines()) == 5
-    form = run(checkout, *FORM[language])
-    assert (form.returncode, "services/" in form.stdout) == (0, False), form.stdout + form.stderr
+    for command in FORM[language]:
+        form = run(checkout, *command)
+        assert (form.returncode, "services/" in form.stdout) == (0, False), form.stdout + form.stderr
 
     before = everything(checkout)
     assert made(checkout, "parcels", "--language", language)["written"] == []
